@@ -1,2 +1,3 @@
-//! stub
+//! The `catena` binary.
+
 fn main() {}

@@ -1,0 +1,3 @@
+//! (to be written)
+/// stub
+pub struct Config;

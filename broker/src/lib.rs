@@ -1,0 +1,14 @@
+//! The Catena server, as a library for the `catena` binary and the tests.
+//!
+//! Layers, each may use only those to its right: net -> dispatch -> api -> (topics, fetch, groups, config) -> storage.
+
+pub mod api;
+pub mod broker;
+pub mod config;
+pub mod dispatch;
+pub mod errors;
+pub mod fetch;
+pub mod groups;
+pub mod metrics;
+pub mod net;
+pub mod topics;
