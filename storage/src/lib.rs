@@ -8,5 +8,8 @@
 //! - This crate knows batches and offsets; it knows no API and no wire error code.
 
 mod api;
+pub mod append_check;
+pub mod producer_snapshot;
+pub mod producer_state;
 
 pub use api::*;
