@@ -1,1 +1,27 @@
-//! stub
+//! The harness of the compatibility tests: real clients and Apache Kafka as the oracle, over TCP only.
+//!
+//! What always holds: nothing a test starts outlives the test process, every wait has a deadline, every port is a free
+//! one on loopback, and what is downloaded is pinned and fetched once into the cache folder.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`cache`] | the cache folder; "make this folder once" over threads and processes |
+//! | [`runtime`] | the language runtimes: present, a clear skip, or (with `CI=true`) a failure |
+//! | [`maven`], [`java`] | pinned class paths; compiled Java sources; a `java` command |
+//! | [`process`] | child processes with log file, deadline and certain death |
+//! | [`program`] | run a client program to its end; its results as JSON lines |
+//! | [`broker`] | the two brokers under test as one trait; [`catena`] and [`kafka`] start them |
+
+pub mod broker;
+pub mod cache;
+pub mod catena;
+pub mod java;
+pub mod kafka;
+pub mod maven;
+pub mod process;
+pub mod program;
+pub mod runtime;
+
+pub use broker::Broker;
+pub use catena::Catena;
+pub use kafka::Kafka;

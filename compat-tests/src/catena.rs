@@ -1,0 +1,167 @@
+//! Catena, started from its release binary on a port of its own choice, in a data folder of its own.
+//!
+//! A restart, after whatever end, keeps the port, the data folder and the settings.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::{Broker, program};
+
+const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
+const START_DEADLINE: Duration = Duration::from_secs(30);
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How to start a broker: the defaults of the product, but for the listener (a free port) and the data folder.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
+    data: Option<PathBuf>,
+}
+
+impl Options {
+    /// Nothing set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A setting by its name in `server.properties`.
+    pub fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// An environment variable of the broker process.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The data folder; by default a new one, removed at the end.
+    pub fn data(mut self, folder: &Path) -> Self {
+        self.data = Some(folder.to_owned());
+        self
+    }
+}
+
+/// A Catena broker. Dropping it kills it.
+#[derive(Debug)]
+pub struct Catena {
+    process: Process,
+    options: Options,
+    port: u16,
+    home: TempDir,
+}
+
+impl Broker for Catena {
+    fn name(&self) -> &'static str {
+        "catena"
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Catena {
+    /// Starts a broker and waits until it says that it is ready.
+    pub fn start(options: Options) -> Self {
+        let home = tempfile::Builder::new().prefix("catena-test-").tempdir();
+        let home = home.unwrap_or_else(|e| panic!("no temporary folder: {e}"));
+        let (process, port) = launch(&options, home.path(), 0).unwrap_or_else(|e| panic!("catena: {e}"));
+        Self { process, options, port, home }
+    }
+
+    /// Starts the broker again after [`Catena::kill`] or [`Catena::terminate`].
+    pub fn restart(&mut self) {
+        self.try_restart().unwrap_or_else(|e| panic!("catena: {e}"));
+    }
+
+    /// Like [`Catena::restart`], with other settings from now on.
+    pub fn restart_with(&mut self, change: impl FnOnce(Options) -> Options) {
+        self.options = change(std::mem::take(&mut self.options));
+        self.restart();
+    }
+
+    /// Starts the broker again; the error is its log.
+    pub fn try_restart(&mut self) -> Result<(), String> {
+        self.process.kill();
+        (self.process, self.port) = launch(&self.options, self.home.path(), self.port)?;
+        Ok(())
+    }
+
+    /// `kill -9`, and waits for the end.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// SIGTERM, and waits for the end; fails the test if it takes longer than ten seconds.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let status = self.process.terminate(STOP_DEADLINE);
+        status.unwrap_or_else(|| panic!("catena still runs {STOP_DEADLINE:?} after SIGTERM"))
+    }
+
+    /// The process, for its id, log and signals.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> PathBuf {
+        data_folder(&self.options, self.home.path())
+    }
+}
+
+/// The release binary: `$CATENA_BIN`, or what cargo builds (once per process).
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var_os("CATENA_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--release", "-p", "catena-broker", "--bin", "catena"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    let messages = program::run(cargo, BUILD_DEADLINE).expect_success().json_lines();
+    let mut executables = messages.iter().filter_map(|message| message.get("executable").and_then(Value::as_str));
+    PathBuf::from(executables.next_back().unwrap_or_else(|| panic!("cargo names no executable")))
+}
+
+fn launch(options: &Options, home: &Path, port: u16) -> Result<(Process, u16), String> {
+    let mut command = Command::new(binary());
+    let mut set = |name: &str, value: &str| {
+        command.arg("--override").arg(format!("{name}={value}"));
+    };
+    set("listeners", &format!("PLAINTEXT://127.0.0.1:{port}"));
+    set("log.dirs", &data_folder(options, home).display().to_string());
+    options.settings.iter().for_each(|(name, value)| set(name, value));
+    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
+    command.current_dir(home);
+    // A log per start, so that the ready line of an earlier start is not taken for this one's.
+    let log = (0..).map(|n| home.join(format!("catena-{n}.log"))).find(|log| !log.exists());
+    let mut process = Process::start(command, &log.unwrap_or_else(|| home.join("catena.log")));
+    let port = process.wait_for_log(START_DEADLINE, ready_port)?;
+    Ok((process, port))
+}
+
+fn data_folder(options: &Options, home: &Path) -> PathBuf {
+    options.data.clone().unwrap_or_else(|| home.join("data"))
+}
+
+/// The port in the ready line, once the line is whole.
+fn ready_port(log: &str) -> Option<u16> {
+    let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let mut ready = lines.filter(|line| line.contains("ready") || line.contains("listening"));
+    ready.find_map(|line| {
+        let (_, rest) = line.split_once("127.0.0.1:")?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok().filter(|port| *port != 0)
+    })
+}

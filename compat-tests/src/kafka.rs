@@ -1,0 +1,133 @@
+//! Apache Kafka 4.4.0, the oracle: one node, its own settings but for what one node needs.
+//!
+//! It takes seconds and two cores to start, so tests of one binary share [`Kafka::shared`]; each uses names of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::broker::{Broker, free_ports};
+use crate::java::Program;
+use crate::process::Process;
+use crate::{cache, maven, program};
+
+const FORMAT_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_secs(120);
+const START_ATTEMPTS: usize = 3;
+const HEAP_MIB: u32 = 512;
+const CLUSTER_ID: &str = "Q2F0ZW5hT3JhY2xlMDAwMQ";
+
+/// A running Apache Kafka. Dropping it kills it.
+#[derive(Debug)]
+pub struct Kafka {
+    process: Process,
+    port: u16,
+    _home: TempDir,
+}
+
+impl Broker for Kafka {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Kafka {
+    /// The one of this test process, started at the first call and killed when the process ends.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&[]))
+    }
+
+    /// Starts a broker with `settings` (over the defaults) and waits until it is up.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_tuned(settings, |program| program.command("kafka.Kafka", HEAP_MIB))
+    }
+
+    /// Like [`Kafka::start`], with a Java command made by the caller: for measuring, where the quick start of
+    /// [`Program::command`] is not wanted. The main class is `kafka.Kafka`; its arguments are added here.
+    pub fn start_tuned(settings: &[(&str, &str)], java: impl Fn(&Program) -> Command) -> Self {
+        let program = Program::library(maven::KAFKA_44);
+        let mut error = String::new();
+        for _ in 0..START_ATTEMPTS {
+            match Self::try_start(&program, settings, &java) {
+                Ok(kafka) => return kafka,
+                Err(log) => error = log,
+            }
+        }
+        panic!("Apache Kafka does not start: {error}")
+    }
+
+    /// The process, for its id, log and signals.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn try_start(
+        program: &Program,
+        settings: &[(&str, &str)],
+        java: impl Fn(&Program) -> Command,
+    ) -> Result<Self, String> {
+        let home = tempfile::Builder::new().prefix("kafka-test-").tempdir();
+        let home = home.unwrap_or_else(|e| panic!("no temporary folder: {e}"));
+        let data = home.path().join("data");
+        copy(&formatted(program), &data);
+        let [port, controller] = free_ports();
+        let properties = write_properties(home.path(), &data, [port, controller], settings);
+        let mut command = java(program);
+        command.arg(properties);
+        let mut process = Process::start(command, &home.path().join("kafka.log"));
+        process.wait_for_log(START_DEADLINE, |log| log.contains("Kafka Server started").then_some(()))?;
+        Ok(Self { process, port, _home: home })
+    }
+}
+
+/// A formatted data folder: the same for every start, so that it is made once.
+fn formatted(program: &Program) -> PathBuf {
+    let folder = cache::once("kafka-4.4.0-formatted", |folder| {
+        let properties = write_properties(folder, &folder.join("data"), [9092, 9093], &[]);
+        let mut format = program.command("kafka.tools.StorageTool", HEAP_MIB);
+        format.args(["format", "-t", CLUSTER_ID, "-c"]).arg(properties);
+        program::run(format, FORMAT_DEADLINE).expect_success();
+    });
+    folder.join("data")
+}
+
+fn write_properties(home: &Path, data: &Path, [port, controller]: [u16; 2], settings: &[(&str, &str)]) -> PathBuf {
+    let mut text = format!(
+        "process.roles=broker,controller\n\
+         node.id=1\n\
+         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         controller.listener.names=CONTROLLER\n\
+         log.dirs={}\n\
+         offsets.topic.replication.factor=1\n\
+         transaction.state.log.replication.factor=1\n\
+         transaction.state.log.min.isr=1\n\
+         share.coordinator.state.topic.replication.factor=1\n\
+         share.coordinator.state.topic.min.isr=1\n",
+        data.display()
+    );
+    settings.iter().for_each(|(name, value)| text.push_str(&format!("{name}={value}\n")));
+    let path = home.join("server.properties");
+    fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    path
+}
+
+/// Copies the files of a flat folder.
+fn copy(from: &Path, to: &Path) {
+    let copied = fs::create_dir_all(to).and_then(|()| {
+        fs::read_dir(from)?
+            .flatten()
+            .filter(|entry| entry.path().is_file())
+            .try_for_each(|entry| fs::copy(entry.path(), to.join(entry.file_name())).map(drop))
+    });
+    copied.unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+}

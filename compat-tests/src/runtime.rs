@@ -1,0 +1,21 @@
+//! Language runtimes. A missing one is a clear skip for a user and a failure where `CI=true` says that all must be there.
+
+use std::path::PathBuf;
+
+/// Where `program` is on the `PATH`.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Whether all of `programs` are there; says so, or fails, if not. A test begins with
+/// `if !runtime::available(&["java", "javac", "mvn"]) { return; }`.
+pub fn available(programs: &[&str]) -> bool {
+    let Some(missing) = programs.iter().find(|program| find(program).is_none()) else {
+        return true;
+    };
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: no {missing}, and CI=true asks for it");
+    eprintln!("{test}: skipped: no {missing}");
+    false
+}
