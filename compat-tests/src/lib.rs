@@ -10,6 +10,7 @@
 //! | [`maven`], [`java`] | pinned class paths; compiled Java sources; a `java` command |
 //! | [`process`] | child processes with log file, deadline and certain death |
 //! | [`program`] | run a client program to its end; its results as JSON lines |
+//! | [`wire`] | a raw client: own frames, prepared batches, pipelining, nonsense |
 //! | [`broker`] | the two brokers under test as one trait; [`catena`] and [`kafka`] start them |
 
 pub mod broker;
@@ -21,6 +22,7 @@ pub mod maven;
 pub mod process;
 pub mod program;
 pub mod runtime;
+pub mod wire;
 
 pub use broker::Broker;
 pub use catena::Catena;
