@@ -1,0 +1,139 @@
+//! From checked texts to the values that the code needs.
+//!
+//! What must always hold: every setting that the table calls honoured is read here or in `listeners` and `topic`; a
+//! combination of settings that cannot work ends here with the setting at fault, not later.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::bounds::list_items;
+use crate::config::error::{ConfigError, Warning};
+use crate::config::settings::{Settings, definition};
+use crate::config::{Config, FetchConfig, GroupConfig, NetConfig, TopicDefaults, listeners, topic, value};
+
+/// Resolves everything.
+pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError> {
+    let (listeners, warnings) = listeners::resolve(&settings)?;
+    let config = Config {
+        node_id: node_id(&settings)?,
+        rack: settings.text("broker.rack")?.map(str::to_owned),
+        listeners,
+        data_dir: data_dir(&settings)?,
+        journal_segment_bytes: settings.number("catena.journal.segment.bytes")?,
+        metrics_listener: settings.text("catena.metrics.listener")?.map(str::to_owned),
+        net: net(&settings)?,
+        topics: topics(&settings)?,
+        fetch: FetchConfig {
+            response_bytes_max: settings.number("fetch.max.bytes")?,
+            session_slots: settings.number("max.incremental.fetch.session.cache.slots")?,
+        },
+        groups: groups(&settings)?,
+        log: topic::log_defaults(&settings)?,
+        settings,
+    };
+    Ok((config, warnings))
+}
+
+fn node_id(settings: &Settings) -> Result<i32, ConfigError> {
+    let node_id = settings.number("node.id")?;
+    let broker_id = settings.number("broker.id")?;
+    if settings.given("node.id").is_none() && broker_id >= 0 {
+        return Ok(broker_id);
+    }
+    if broker_id >= 0 && broker_id != node_id {
+        return Err(refuse(settings, "broker.id", "`node.id` and `broker.id` must be set to the same value")?);
+    }
+    Ok(node_id)
+}
+
+/// One directory: to take the first of several would leave the others empty without the operator knowing.
+fn data_dir(settings: &Settings) -> Result<PathBuf, ConfigError> {
+    let name = if settings.given("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
+    let mut directories = list_items(settings.text(name)?.unwrap_or_default());
+    match (directories.next(), directories.next()) {
+        (Some(directory), None) => Ok(PathBuf::from(directory)),
+        (None, _) => Err(refuse(settings, name, "must not be empty")?),
+        (Some(_), Some(_)) => Err(refuse(settings, name, "only one directory is supported yet")?),
+    }
+}
+
+fn net(settings: &Settings) -> Result<NetConfig, ConfigError> {
+    Ok(NetConfig {
+        request_bytes_max: settings.number("socket.request.max.bytes")?,
+        send_buffer_bytes: usize::try_from(settings.number::<i32>("socket.send.buffer.bytes")?).ok(),
+        receive_buffer_bytes: usize::try_from(settings.number::<i32>("socket.receive.buffer.bytes")?).ok(),
+        listen_backlog: settings.number("socket.listen.backlog.size")?,
+        connection_idle_max: u64::try_from(settings.number::<i64>("connections.max.idle.ms")?)
+            .ok()
+            .map(Duration::from_millis),
+        connections_max: settings.number("max.connections")?,
+        connections_per_ip_max: settings.number("max.connections.per.ip")?,
+    })
+}
+
+fn topics(settings: &Settings) -> Result<TopicDefaults, ConfigError> {
+    let codec = settings.text("compression.type")?.unwrap_or_default();
+    if codec != "producer" {
+        return Err(refuse(settings, "compression.type", "only producer is supported yet")?);
+    }
+    Ok(TopicDefaults {
+        num_partitions: settings.number("num.partitions")?,
+        replication_factor: replication_factor(settings)?,
+        auto_create: settings.flag("auto.create.topics.enable")?,
+        deletion_enabled: settings.flag("delete.topic.enable")?,
+        described_partitions_max: settings.number("max.request.partition.size.limit")?,
+    })
+}
+
+/// Kafka leaves this without bounds and refuses each topic; here a start says what is wrong.
+fn replication_factor(settings: &Settings) -> Result<i16, ConfigError> {
+    let factor: i32 = settings.number("default.replication.factor")?;
+    match i16::try_from(factor) {
+        Ok(factor) if factor > 0 => Ok(factor),
+        _ => Err(refuse(settings, "default.replication.factor", "Value must be at least 1 and at most 32767")?),
+    }
+}
+
+fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
+    let minutes: u64 = settings.number("offsets.retention.minutes")?;
+    let config = GroupConfig {
+        session_timeout_min: millis(settings, "group.min.session.timeout.ms")?,
+        session_timeout_max: millis(settings, "group.max.session.timeout.ms")?,
+        initial_rebalance_delay: millis(settings, "group.initial.rebalance.delay.ms")?,
+        members_max: settings.number("group.max.size")?,
+        offset_metadata_bytes_max: size(settings, "offset.metadata.max.bytes")?,
+        offsets_retention: Duration::from_secs(minutes * 60),
+        offsets_retention_check_interval: millis(settings, "offsets.retention.check.interval.ms")?,
+        offsets_topic_partitions: settings.number("offsets.topic.num.partitions")?,
+        offsets_topic_segment_bytes: settings.number("offsets.topic.segment.bytes")?,
+    };
+    if config.session_timeout_max < config.session_timeout_min {
+        return Err(refuse(
+            settings,
+            "group.max.session.timeout.ms",
+            "must not be below group.min.session.timeout.ms",
+        )?);
+    }
+    Ok(config)
+}
+
+/// A time for which the table has no lower bound; negative is refused here.
+fn millis(settings: &Settings, name: &'static str) -> Result<Duration, ConfigError> {
+    match u64::try_from(settings.number::<i64>(name)?) {
+        Ok(millis) => Ok(Duration::from_millis(millis)),
+        Err(_) => Err(refuse(settings, name, "Value must be at least 0")?),
+    }
+}
+
+/// A size for which the table has no lower bound; negative is refused here.
+fn size(settings: &Settings, name: &'static str) -> Result<usize, ConfigError> {
+    match usize::try_from(settings.number::<i64>(name)?) {
+        Ok(count) => Ok(count),
+        Err(_) => Err(refuse(settings, name, "Value must be at least 0")?),
+    }
+}
+
+fn refuse(settings: &Settings, name: &'static str, reason: &str) -> Result<ConfigError, ConfigError> {
+    let definition = definition(name)?;
+    Ok(value::invalid(definition, settings.effective(definition).unwrap_or("null"), reason).into())
+}

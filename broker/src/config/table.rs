@@ -1,0 +1,143 @@
+//! The table of settings: one line each in the two embedded files, parsed once.
+//!
+//! What must always hold: every line is well formed (tested; a line that is not would be missing here), names are
+//! unique and sorted, and defaults lie within their bounds.
+
+use std::sync::LazyLock;
+
+use crate::config::bounds::Bounds;
+use crate::config::definition::{Definition, Fallback, Kind, Support, Update};
+
+const BROKER_LINES: &str = include_str!("broker_settings.tsv");
+const TOPIC_LINES: &str = include_str!("topic_settings.tsv");
+
+static BROKER: LazyLock<Vec<Definition>> = LazyLock::new(|| definitions(BROKER_LINES, broker_line));
+static TOPIC: LazyLock<Vec<Definition>> = LazyLock::new(|| definitions(TOPIC_LINES, topic_line));
+
+/// Every setting of the broker, by name.
+pub fn broker_settings() -> &'static [Definition] {
+    &BROKER
+}
+
+/// Every setting of a topic, by name.
+pub fn topic_settings() -> &'static [Definition] {
+    &TOPIC
+}
+
+/// The broker's setting of that name.
+pub fn broker_setting(name: &str) -> Option<&'static Definition> {
+    find(&BROKER, name)
+}
+
+/// The topics' setting of that name.
+pub fn topic_setting(name: &str) -> Option<&'static Definition> {
+    find(&TOPIC, name)
+}
+
+fn find(table: &'static [Definition], name: &str) -> Option<&'static Definition> {
+    table.binary_search_by(|definition| definition.name.cmp(name)).ok().map(|found| &table[found])
+}
+
+type ParseLine = fn(&'static str) -> Option<Definition>;
+
+fn definitions(lines: &'static str, parse: ParseLine) -> Vec<Definition> {
+    let mut table: Vec<_> = table_lines(lines).filter_map(parse).collect();
+    table.sort_by_key(|definition| definition.name);
+    table
+}
+
+fn table_lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter(|line| !line.starts_with('#'))
+}
+
+fn broker_line(line: &'static str) -> Option<Definition> {
+    let [name, kind, default, bounds, update, support, documentation] = columns(line)?;
+    let update = match update {
+        "restart" => Update::Restart,
+        "dynamic" => Update::Dynamic,
+        _ => return None,
+    };
+    let facts = [name, kind, default, bounds, support, documentation];
+    definition(facts, update, Vec::new())
+}
+
+fn topic_line(line: &'static str) -> Option<Definition> {
+    let [name, kind, default, bounds, support, fallbacks, documentation] = columns(line)?;
+    let fallbacks = fallbacks.split(',').filter(|text| !text.is_empty()).map(fallback);
+    let facts = [name, kind, default, bounds, support, documentation];
+    definition(facts, Update::Dynamic, fallbacks.collect::<Option<_>>()?)
+}
+
+fn definition(facts: [&'static str; 6], update: Update, fallbacks: Vec<Fallback>) -> Option<Definition> {
+    let [name, kind, default, bounds, support, documentation] = facts;
+    let support = match support {
+        "honoured" => Support::Honoured,
+        "later" => Support::Later,
+        "unused" => Support::Unused,
+        _ => return None,
+    };
+    Some(Definition {
+        name,
+        kind: Kind::from_name(kind)?,
+        default: (default != "null").then_some(default),
+        bounds: Bounds::parse(bounds)?,
+        update,
+        support,
+        fallbacks,
+        documentation,
+    })
+}
+
+fn fallback(text: &'static str) -> Option<Fallback> {
+    match text.split_once('*') {
+        Some((name, factor)) => Some(Fallback { name, factor: factor.parse().ok()? }),
+        None => Some(Fallback { name: text, factor: 1 }),
+    }
+}
+
+fn columns<const N: usize>(line: &'static str) -> Option<[&'static str; N]> {
+    line.split('\t').collect::<Vec<_>>().try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::value;
+
+    #[test]
+    fn every_line_is_a_definition() {
+        assert_eq!(broker_settings().len(), table_lines(BROKER_LINES).count());
+        assert_eq!(topic_settings().len(), table_lines(TOPIC_LINES).count());
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for table in [broker_settings(), topic_settings()] {
+            assert!(table.windows(2).all(|pair| pair[0].name < pair[1].name));
+        }
+    }
+
+    #[test]
+    fn defaults_lie_within_their_bounds() {
+        for definition in broker_settings().iter().chain(topic_settings()) {
+            if let Some(default) = definition.default {
+                assert_eq!(value::check(definition, default), Ok(default.to_owned()), "{}", definition.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_topic_setting_is_a_broker_setting() {
+        for fallback in topic_settings().iter().flat_map(|definition| &definition.fallbacks) {
+            assert!(broker_setting(fallback.name).is_some(), "{}", fallback.name);
+        }
+    }
+
+    #[test]
+    fn settings_with_effect_are_documented() {
+        for definition in broker_settings().iter().chain(topic_settings()) {
+            let documented = definition.documentation.ends_with('.');
+            assert!(documented || definition.support != Support::Honoured, "{}", definition.name);
+        }
+    }
+}
