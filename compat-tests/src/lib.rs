@@ -11,8 +11,10 @@
 //! | [`process`] | child processes with log file, deadline and certain death |
 //! | [`program`] | run a client program to its end; its results as JSON lines |
 //! | [`wire`] | a raw client: own frames, prepared batches, pipelining, nonsense |
+//! | [`bench`] | measuring both brokers beside each other |
 //! | [`broker`] | the two brokers under test as one trait; [`catena`] and [`kafka`] start them |
 
+pub mod bench;
 pub mod broker;
 pub mod cache;
 pub mod catena;

@@ -183,7 +183,8 @@ impl Connection {
             let response = self.metadata(Some(&topic.name))?;
             let partitions = response.topics.first().map(|found| found.partitions.as_slice()).unwrap_or_default();
             let led = partitions.iter().filter(|p| p.error_code == 0 && p.leader_id.0 >= 0).count();
-            if led == topic.partitions as usize {
+            // Kafka tells of a leader a moment before the leader knows.
+            if led == topic.partitions as usize && self.end_offsets(topic, &topic.all()).is_ok() {
                 return Ok(());
             }
             if Instant::now() > deadline {

@@ -42,6 +42,8 @@ pub struct Connection {
     stream: TcpStream,
     correlation_id: i32,
     oldest_unanswered: i32,
+    /// Reused when the frames cut from it are gone.
+    buffer: BytesMut,
 }
 
 impl Connection {
@@ -54,7 +56,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEFAULT_TIMEOUT))?;
         stream.set_write_timeout(Some(DEFAULT_TIMEOUT))?;
-        Ok(Self { stream, correlation_id: 0, oldest_unanswered: 0 })
+        Ok(Self { stream, correlation_id: 0, oldest_unanswered: 0, buffer: BytesMut::new() })
     }
 
     /// Connects to a broker under test.
@@ -77,6 +79,15 @@ impl Connection {
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
+    }
+
+    /// The same connection once more: one half may send while the other receives.
+    ///
+    /// # Errors
+    /// As `TcpStream::try_clone`.
+    pub fn receiver(&self) -> Result<Self> {
+        let stream = self.stream.try_clone()?;
+        Ok(Self { stream, buffer: BytesMut::new(), ..*self })
     }
 
     /// The socket, for time-outs, half-closing, and reading or writing outside of frames.
@@ -145,9 +156,10 @@ impl Connection {
         if length > MAX_FRAME {
             return Err(invalid(format!("a frame of {length} bytes")));
         }
-        let mut frame = BytesMut::zeroed(length);
-        self.stream.read_exact(&mut frame)?;
-        Ok(frame.freeze())
+        self.buffer.clear();
+        self.buffer.resize(length, 0);
+        self.stream.read_exact(&mut self.buffer)?;
+        Ok(self.buffer.split_to(length).freeze())
     }
 
     /// Whether the broker closes the connection (with whatever bytes before) until `deadline`.

@@ -63,6 +63,11 @@ impl ProduceFrame {
         batch::restamp(self.batch_mut(index), producer, sequence);
     }
 
+    /// Gives every batch the same producer and first sequence.
+    pub fn stamp_all(&mut self, producer: Producer, sequence: i32) {
+        (0..self.batches.len()).for_each(|index| self.stamp(index, producer, sequence));
+    }
+
     /// The bytes of the batch at `index`; whoever changes them seals them again.
     pub fn batch_mut(&mut self, index: usize) -> &mut [u8] {
         &mut self.bytes[self.batches[index].clone()]
