@@ -1,12 +1,15 @@
 //! The one place where the parts of a broker are put together.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use catena_storage::Storage;
 
 use crate::config::Config;
 use crate::fetch::FetchSessions;
 use crate::groups::Groups;
+use crate::lifecycle::Stopping;
+use crate::metrics::Metrics;
 use crate::topics::Topics;
 
 /// What every API handler can reach. Each part owns its own state and locks.
@@ -21,6 +24,36 @@ pub struct Broker {
     pub groups: Groups,
     /// Incremental fetch sessions (KIP-227).
     pub fetch_sessions: FetchSessions,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// How clients reach this broker, by listener.
+    pub advertised: Vec<AdvertisedListener>,
+    /// The APIs that are answered.
+    pub apis: Vec<ApiVersionRange>,
+    /// Says when the broker stops.
+    pub stopping: Stopping,
+}
+
+/// The address clients are told, on one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdvertisedListener {
+    /// The listener's name.
+    pub name: Arc<str>,
+    /// Host name or address.
+    pub host: String,
+    /// Port, never 0.
+    pub port: u16,
+}
+
+/// An API and the versions of it that are advertised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiVersionRange {
+    /// The API's key.
+    pub key: i16,
+    /// Oldest version.
+    pub min: i16,
+    /// Newest version.
+    pub max: i16,
 }
 
 /// Who asks, over which listener, in which version.
@@ -34,4 +67,17 @@ pub struct RequestContext {
     pub api_version: i16,
     /// Name of the listener the client came in by (decides the advertised address).
     pub listener: Arc<str>,
+}
+
+impl Broker {
+    /// The broker's clock: milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The address told to clients that came in by `listener`.
+    pub fn advertised(&self, listener: &str) -> Option<&AdvertisedListener> {
+        self.advertised.iter().find(|advertised| *advertised.name == *listener)
+    }
 }

@@ -1,3 +1,33 @@
 //! The `catena` binary.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use catena_broker::server;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// A Kafka-compatible broker.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Kafka's server.properties.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A setting that goes before the file's; may be repeated.
+    #[arg(long = "override", value_name = "NAME=VALUE")]
+    overrides: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("CATENA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match server::run(arguments.config.as_deref(), &arguments.overrides) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("catena: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

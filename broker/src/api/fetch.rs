@@ -1,1 +1,167 @@
-//! (to be written)
+//! Fetch (1), versions 4 to 18: records of some partitions, waiting for them if the client wants.
+//!
+//! v5 adds the log start offset, v7 sessions (KIP-227), v9 the leader epoch, v11 the preferred replica (none here),
+//! v12 the epoch of the last fetched record, v13 names topics by id, v15 moves the replica's id, v16 endpoints of
+//! leaders (nothing to say with one node), v17 and v18 fields for replicas.
+//!
+//! The session is read and moved on in `start`, in the order of the requests; reading and waiting follow.
+//! Not done: followers; aborted transactions (there are none, so the list is empty for a committed read).
+//!
+//! Source: Apache Kafka, `KafkaApis.handleFetchRequest`, `FetchSession`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use catena_protocol::error_code::ErrorCode;
+use catena_storage::ReadUpTo;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::broker::{Broker, RequestContext};
+use crate::errors;
+use crate::fetch::{
+    FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, SessionError, SessionRequest,
+    TopicKey, Want,
+};
+
+/// The version since which topics are named by id.
+const IDS_SINCE: i16 = 13;
+const READ_COMMITTED: i8 = 1;
+const UNKNOWN: i64 = -1;
+
+/// Opens the session and returns the wait for records.
+pub fn start(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    request: FetchRequest,
+) -> impl Future<Output = FetchResponse> + Send + 'static {
+    let by_id = context.api_version >= IDS_SINCE;
+    let committed = request.isolation_level == READ_COMMITTED;
+    let limits = limits(broker, &request);
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let opened = broker.fetch_sessions.open(session_request(request, by_id));
+    let broker = broker.clone();
+    async move {
+        let fetched = match opened {
+            Ok(opened) => {
+                let poll = Poll { opened, by_id, limits, deadline };
+                poll.run(&broker.fetch_sessions, &broker.storage, broker.stopping.clone()).await
+            }
+            Err(error) => Err(error),
+        };
+        match fetched {
+            Ok(fetched) => respond(fetched, committed),
+            Err(error) => refuse(error),
+        }
+    }
+}
+
+fn limits(broker: &Broker, request: &FetchRequest) -> Limits {
+    let bytes_max = size(request.max_bytes).min(broker.config.fetch.response_bytes_max);
+    let up_to = if request.isolation_level == READ_COMMITTED { ReadUpTo::LastStable } else { ReadUpTo::HighWatermark };
+    Limits { bytes_max, bytes_min: size(request.min_bytes).min(bytes_max), up_to }
+}
+
+fn size(bytes: i32) -> usize {
+    usize::try_from(bytes).unwrap_or(0)
+}
+
+fn session_request(request: FetchRequest, by_id: bool) -> SessionRequest {
+    let wants = request.topics.iter().flat_map(|topic: &FetchTopic| {
+        let key = topic_key(&topic.topic, topic.topic_id, by_id);
+        topic.partitions.iter().map(move |asked| (key_of(&key, asked.partition), want(asked)))
+    });
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let key = topic_key(&topic.topic, topic.topic_id, by_id);
+        topic.partitions.iter().map(move |partition| key_of(&key, *partition))
+    });
+    SessionRequest {
+        session_id: request.session_id,
+        epoch: request.session_epoch,
+        by_id,
+        wants: wants.collect(),
+        forgotten: forgotten.collect(),
+    }
+}
+
+fn topic_key(name: &TopicName, id: Uuid, by_id: bool) -> TopicKey {
+    if by_id { TopicKey::Id(id) } else { TopicKey::Name(Arc::from(name.as_str())) }
+}
+
+fn key_of(topic: &TopicKey, partition: i32) -> PartitionKey {
+    PartitionKey { topic: topic.clone(), partition }
+}
+
+fn want(asked: &FetchPartition) -> Want {
+    Want {
+        fetch_offset: asked.fetch_offset,
+        current_leader_epoch: asked.current_leader_epoch,
+        last_fetched_epoch: asked.last_fetched_epoch,
+        bytes_max: size(asked.partition_max_bytes),
+    }
+}
+
+fn refuse(error: SessionError) -> FetchResponse {
+    FetchResponse::default().with_error_code(errors::fetch_session(error).code())
+}
+
+/// Partitions of one topic that follow each other share its entry.
+fn respond(fetched: Fetched, committed: bool) -> FetchResponse {
+    let mut topics: Vec<FetchableTopicResponse> = Vec::new();
+    let mut last: Option<TopicKey> = None;
+    for answer in fetched.partitions {
+        let PartitionAnswer { key, result } = answer;
+        if last.as_ref() != Some(&key.topic) {
+            topics.push(topic(&key.topic));
+            last = Some(key.topic);
+        }
+        if let Some(topic) = topics.last_mut() {
+            topic.partitions.push(partition(key.partition, result, committed));
+        }
+    }
+    FetchResponse::default().with_session_id(fetched.session_id).with_responses(topics)
+}
+
+fn topic(key: &TopicKey) -> FetchableTopicResponse {
+    match key {
+        TopicKey::Name(name) => {
+            FetchableTopicResponse::default().with_topic(TopicName(StrBytes::from_string(name.to_string())))
+        }
+        TopicKey::Id(id) => FetchableTopicResponse::default().with_topic_id(*id),
+    }
+}
+
+fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed: bool) -> PartitionData {
+    let data = PartitionData::default().with_partition_index(index);
+    let aborted = committed.then(Vec::new);
+    match result {
+        Err(error) => data
+            .with_error_code(errors::fetch(&error).code())
+            .with_high_watermark(UNKNOWN)
+            .with_last_stable_offset(UNKNOWN)
+            .with_log_start_offset(UNKNOWN)
+            .with_aborted_transactions(None)
+            .with_records(Some(Bytes::new())),
+        Ok(read) => {
+            let data = data
+                .with_error_code(ErrorCode::None.code())
+                .with_high_watermark(read.offsets.high_watermark)
+                .with_last_stable_offset(read.offsets.last_stable)
+                .with_log_start_offset(read.offsets.log_start)
+                .with_aborted_transactions(aborted)
+                .with_records(Some(read.records.map(|slice| slice.bytes).unwrap_or_default()));
+            match read.diverging {
+                Some(end) => data.with_diverging_epoch(
+                    EpochEndOffset::default().with_epoch(end.leader_epoch).with_end_offset(end.end_offset),
+                ),
+                None => data,
+            }
+        }
+    }
+}

@@ -1,1 +1,126 @@
-//! (to be written)
+//! Metadata (3), versions 0 to 13: brokers, topics and who leads their partitions.
+//!
+//! v0 names no topics to mean all, later versions send null; v4 lets the client forbid auto-creation; v5 adds offline
+//! replicas, v7 the leader epoch, v8 authorized operations (those of the cluster until v10), v10 topic ids, v12
+//! asking by id; v13 a top-level error.
+//!
+//! A topic that is created by this request is answered at once, with its partitions; Kafka answers
+//! UNKNOWN_TOPIC_OR_PARTITION first and lets the client ask again. There is one node, so it leads everything.
+//!
+//! Source: Apache Kafka, `KafkaApis.handleTopicMetadataRequest`.
+
+use std::sync::Arc;
+
+use catena_protocol::error_code::ErrorCode;
+use catena_storage::{PartitionLog, Topic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
+
+use crate::broker::{Broker, RequestContext};
+
+/// Authorized operations when the client did not ask for them.
+const NOT_ASKED: i32 = i32::MIN;
+/// All operations on a topic: READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
+const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+/// All operations on the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS,
+/// IDEMPOTENT_WRITE.
+const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+/// The version since which topics may be asked for by id.
+const IDS_SINCE: i16 = 12;
+
+/// Answers with the topics asked for.
+pub async fn handle(broker: &Broker, context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
+    let topics = topics(broker, context, &request).await;
+    let operations = if request.include_topic_authorized_operations { TOPIC_OPERATIONS } else { NOT_ASKED };
+    let topics = topics.into_iter().map(|topic| topic.with_topic_authorized_operations(operations)).collect();
+    let of_cluster = if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { NOT_ASKED };
+    MetadataResponse::default()
+        .with_brokers(this_broker(broker, context))
+        .with_cluster_id(Some(StrBytes::from_string(broker.storage.cluster_id().to_owned())))
+        .with_controller_id(BrokerId(broker.config.node_id))
+        .with_topics(topics)
+        .with_cluster_authorized_operations(of_cluster)
+}
+
+/// The brokers that clients of this listener can reach: this one, if the listener is advertised.
+fn this_broker(broker: &Broker, context: &RequestContext) -> Vec<MetadataResponseBroker> {
+    let described = |advertised: &crate::broker::AdvertisedListener| {
+        MetadataResponseBroker::default()
+            .with_node_id(BrokerId(broker.config.node_id))
+            .with_host(StrBytes::from_string(advertised.host.clone()))
+            .with_port(i32::from(advertised.port))
+            .with_rack(broker.config.rack.clone().map(StrBytes::from_string))
+    };
+    broker.advertised(&context.listener).map(described).into_iter().collect()
+}
+
+async fn topics(broker: &Broker, context: &RequestContext, request: &MetadataRequest) -> Vec<MetadataResponseTopic> {
+    let Some(asked) = request.topics.as_ref().filter(|asked| context.api_version > 0 || !asked.is_empty()) else {
+        return broker.storage.topics().iter().map(|topic| found(broker, topic)).collect();
+    };
+    if context.api_version < IDS_SINCE && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil()) {
+        return asked.iter().map(|topic| refused(topic, ErrorCode::InvalidRequest)).collect();
+    }
+    if asked.iter().any(|topic| !topic.topic_id.is_nil()) {
+        return asked.iter().filter(|topic| !topic.topic_id.is_nil()).map(|topic| by_id(broker, topic)).collect();
+    }
+    by_name(broker, asked, request.allow_auto_topic_creation).await
+}
+
+fn by_id(broker: &Broker, asked: &MetadataRequestTopic) -> MetadataResponseTopic {
+    let unknown = || topic_named(None, asked.topic_id, ErrorCode::UnknownTopicId);
+    broker.storage.topic_by_id(asked.topic_id).map_or_else(unknown, |topic| found(broker, &topic))
+}
+
+async fn by_name(broker: &Broker, asked: &[MetadataRequestTopic], may_create: bool) -> Vec<MetadataResponseTopic> {
+    let mut topics = Vec::with_capacity(asked.len());
+    for name in asked.iter().filter_map(|topic| topic.name.as_ref()) {
+        topics.push(match broker.storage.topic(name) {
+            Some(topic) => found(broker, &topic),
+            None => missing(broker, name, may_create).await,
+        });
+    }
+    topics
+}
+
+/// A topic that is not there: created if both sides allow it.
+async fn missing(broker: &Broker, name: &TopicName, may_create: bool) -> MetadataResponseTopic {
+    match broker.topics.auto_create(name, may_create).await {
+        Ok(topic) => found(broker, &topic),
+        Err(error) => topic_named(Some(name.clone()), Uuid::nil(), error),
+    }
+}
+
+fn refused(asked: &MetadataRequestTopic, error: ErrorCode) -> MetadataResponseTopic {
+    topic_named(asked.name.clone(), asked.topic_id, error)
+}
+
+fn topic_named(name: Option<TopicName>, id: Uuid, error: ErrorCode) -> MetadataResponseTopic {
+    let internal = name.as_deref().is_some_and(|name| crate::topics::is_internal(name));
+    MetadataResponseTopic::default()
+        .with_error_code(error.code())
+        .with_name(name)
+        .with_topic_id(id)
+        .with_is_internal(internal)
+}
+
+fn found(broker: &Broker, topic: &Arc<Topic>) -> MetadataResponseTopic {
+    let name = TopicName(StrBytes::from_string(topic.name.clone()));
+    let partitions = topic.partitions.iter().map(|log| partition(broker, log)).collect();
+    topic_named(Some(name), topic.id, ErrorCode::None).with_partitions(partitions)
+}
+
+fn partition(broker: &Broker, log: &PartitionLog) -> MetadataResponsePartition {
+    let this = BrokerId(broker.config.node_id);
+    MetadataResponsePartition::default()
+        .with_partition_index(log.index())
+        .with_leader_id(this)
+        .with_leader_epoch(log.leader_epoch())
+        .with_replica_nodes(vec![this])
+        .with_isr_nodes(vec![this])
+}

@@ -1,1 +1,188 @@
-//! (to be written)
+//! Produce (0), versions 3 to 13: appends one record batch to each of some partitions.
+//!
+//! v7 allows zstd, v8 adds the list of bad records and a message, v13 names topics by id.
+//!
+//! The append happens in `start`, so batches of one connection enter the logs in the order in which they came. The
+//! answer waits for durability with acks=-1 (all); acks=1 answers after the append; acks=0 is never answered, and an
+//! error then closes the connection, the only way to tell the client.
+//!
+//! Not done: transactions (a transactional batch is refused with INVALID_TXN_STATE); the list of bad records stays
+//! empty, because batches are validated by their header.
+//!
+//! Source: Apache Kafka, `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`, `ProduceRequest.validateRecords`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use catena_protocol::batch::BatchHeader;
+use catena_protocol::error_code::ErrorCode;
+use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, Topic};
+use kafka_protocol::messages::produce_request::TopicProduceData;
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use kafka_protocol::protocol::StrBytes;
+use tokio::time::Instant;
+
+use crate::broker::{Broker, RequestContext};
+use crate::errors;
+
+/// Codec id of zstd, and the version since which it is allowed.
+const ZSTD: i16 = 4;
+const ZSTD_SINCE: i16 = 7;
+/// The version since which topics are named by id.
+const IDS_SINCE: i16 = 13;
+/// The one client that may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+const ALL: i16 = -1;
+const LEADER: i16 = 1;
+const NONE: i16 = 0;
+/// "No offset" and "no timestamp" on the wire.
+const UNKNOWN: i64 = -1;
+
+/// How the client hears of the outcome.
+pub enum Outcome {
+    /// By a response.
+    Respond(ProduceResponse),
+    /// Not at all: acks=0.
+    Silent,
+    /// By the end of the connection: acks=0 and an error.
+    Close,
+}
+
+/// Appends, and returns the wait for what `acks` asks for.
+pub fn start(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    request: ProduceRequest,
+) -> impl Future<Output = Outcome> + Send + 'static {
+    let acks = request.acks;
+    let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let mut batch = Batch { broker, context, now_ms: broker.now_ms(), acks, tickets: Vec::new() };
+    let responses = request.topic_data.into_iter().enumerate().map(|(at, topic)| batch.topic(at, topic)).collect();
+    let tickets = batch.tickets;
+    async move {
+        let mut response = ProduceResponse::default().with_responses(responses);
+        if acks == NONE {
+            return if has_error(&response) { Outcome::Close } else { Outcome::Silent };
+        }
+        for (topic, partition, ticket) in tickets {
+            let error = wait(ticket, deadline).await;
+            if error != ErrorCode::None {
+                let answer = &mut response.responses[topic].partition_responses[partition];
+                answer.error_code = error.code();
+            }
+        }
+        Outcome::Respond(response)
+    }
+}
+
+async fn wait(ticket: CommitTicket, deadline: Instant) -> ErrorCode {
+    match tokio::time::timeout_at(deadline, ticket.durable()).await {
+        Ok(Ok(())) => ErrorCode::None,
+        Ok(Err(error)) => errors::store(&error),
+        Err(_) => ErrorCode::RequestTimedOut,
+    }
+}
+
+fn has_error(response: &ProduceResponse) -> bool {
+    let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    partitions.any(|partition| partition.error_code != ErrorCode::None.code())
+}
+
+/// The appends of one request.
+struct Batch<'a> {
+    broker: &'a Broker,
+    context: &'a RequestContext,
+    now_ms: i64,
+    acks: i16,
+    /// What to wait for, by position in the response.
+    tickets: Vec<(usize, usize, CommitTicket)>,
+}
+
+/// Why a partition's batch was not appended.
+enum Refusal {
+    Code(ErrorCode),
+    Append(AppendError, i64),
+}
+
+impl Batch<'_> {
+    fn topic(&mut self, at: usize, data: TopicProduceData) -> TopicProduceResponse {
+        let topic = if self.context.api_version >= IDS_SINCE {
+            self.broker.storage.topic_by_id(data.topic_id).ok_or(ErrorCode::UnknownTopicId)
+        } else {
+            self.broker.storage.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)
+        };
+        let mut answers = Vec::with_capacity(data.partition_data.len());
+        for partition in data.partition_data {
+            let result = self.append(topic.as_deref(), partition.index, partition.records.unwrap_or_default());
+            answers.push(match result {
+                Ok(appended) => self.appended(at, answers.len(), partition.index, appended),
+                Err(refusal) => refused(partition.index, &refusal),
+            });
+        }
+        TopicProduceResponse::default()
+            .with_name(data.name)
+            .with_topic_id(data.topic_id)
+            .with_partition_responses(answers)
+    }
+
+    fn append(&self, topic: Result<&Topic, &ErrorCode>, index: i32, records: Bytes) -> Result<Appended, Refusal> {
+        let topic = topic.map_err(|code| Refusal::Code(*code))?;
+        let log = find(topic, index).ok_or(Refusal::Code(ErrorCode::UnknownTopicOrPartition))?;
+        self.check(topic, &records).map_err(Refusal::Code)?;
+        let appended = log.append(records, AppendOrigin::Client, self.now_ms);
+        appended.map_err(|error| Refusal::Append(error, log.offsets().log_start))
+    }
+
+    /// What is wrong with the request, rather than with the batch.
+    fn check(&self, topic: &Topic, records: &Bytes) -> Result<(), ErrorCode> {
+        let is_zstd = |header: BatchHeader| header.compression_id() == ZSTD;
+        if self.context.api_version < ZSTD_SINCE && BatchHeader::parse(records).is_ok_and(is_zstd) {
+            return Err(ErrorCode::UnsupportedCompressionType);
+        }
+        if ![ALL, LEADER, NONE].contains(&self.acks) {
+            return Err(ErrorCode::InvalidRequiredAcks);
+        }
+        if crate::topics::is_internal(&topic.name) && *self.context.client_id != *ADMIN_CLIENT_ID {
+            return Err(ErrorCode::InvalidTopicException);
+        }
+        Ok(())
+    }
+
+    fn appended(&mut self, topic: usize, partition: usize, index: i32, appended: Appended) -> PartitionProduceResponse {
+        let answer = PartitionProduceResponse::default()
+            .with_index(index)
+            .with_base_offset(appended.base_offset)
+            .with_log_append_time_ms(appended.log_append_time_ms.unwrap_or(UNKNOWN))
+            .with_log_start_offset(appended.log_start);
+        if self.acks == ALL {
+            self.tickets.push((topic, partition, appended.commit));
+        }
+        answer
+    }
+}
+
+fn find(topic: &Topic, index: i32) -> Option<&Arc<PartitionLog>> {
+    topic.partitions.get(usize::try_from(index).ok()?)
+}
+
+fn refused(index: i32, refusal: &Refusal) -> PartitionProduceResponse {
+    let (code, message, log_start) = match refusal {
+        Refusal::Code(code) => (*code, None, UNKNOWN),
+        Refusal::Append(error, log_start) => (errors::append(error), message(error), *log_start),
+    };
+    PartitionProduceResponse::default()
+        .with_index(index)
+        .with_error_code(code.code())
+        .with_base_offset(UNKNOWN)
+        .with_log_append_time_ms(UNKNOWN)
+        .with_log_start_offset(log_start)
+        .with_error_message(message.map(StrBytes::from_string))
+}
+
+/// Kafka sends a text with the errors that are about records, not with those that are about the request or the log.
+fn message(error: &AppendError) -> Option<String> {
+    matches!(error, AppendError::InvalidRecord(_) | AppendError::InvalidTimestamp { .. }).then(|| error.to_string())
+}

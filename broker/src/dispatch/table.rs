@@ -1,0 +1,123 @@
+//! Every API this broker answers: key, versions, handler, and whether it is awaited before the next request.
+//!
+//! What must always hold: sorted by key. A row whose handler does not fit its kind does not compile.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Answer, Call, Work};
+use crate::api;
+use crate::api::wire::{self, WireError};
+use crate::broker::{ApiVersionRange, Broker};
+
+/// One row.
+pub struct Entry {
+    /// The API's key.
+    pub key: i16,
+    /// Kafka's name of the API.
+    pub name: &'static str,
+    /// Oldest version answered.
+    pub min: i16,
+    /// Newest version answered.
+    pub max: i16,
+    /// Decodes and begins a request.
+    pub start: fn(&Arc<Broker>, Call, Bytes) -> Result<Work, WireError>,
+}
+
+/// A handler that is awaited before the next request of the connection is begun.
+macro_rules! inline {
+    ($module:ident) => {
+        |broker, call, body| {
+            let request = wire::decode(body, call.context.api_version)?;
+            let broker = Arc::clone(broker);
+            Ok(Work::Inline(Box::pin(async move {
+                let response = api::$module::handle(&broker, &call.context, request).await;
+                call.reply(&broker, &response)
+            })))
+        }
+    };
+}
+
+/// A handler whose ordered part is done in the call, and whose waiting overlaps with later requests.
+macro_rules! queued {
+    ($module:ident) => {
+        |broker, call, body| {
+            let request = wire::decode(body, call.context.api_version)?;
+            let waiting = api::$module::start(broker, &call.context, request);
+            let broker = Arc::clone(broker);
+            Ok(Work::Queued(Box::pin(async move { call.reply(&broker, &waiting.await) })))
+        }
+    };
+}
+
+/// As `queued`, but the client may have asked for no answer.
+macro_rules! produced {
+    ($module:ident) => {
+        |broker, call, body| {
+            let request = wire::decode(body, call.context.api_version)?;
+            let waiting = api::$module::start(broker, &call.context, request);
+            let broker = Arc::clone(broker);
+            Ok(Work::Queued(Box::pin(async move {
+                match waiting.await {
+                    api::$module::Outcome::Respond(response) => call.reply(&broker, &response),
+                    api::$module::Outcome::Silent => Answer::Silence,
+                    api::$module::Outcome::Close => Answer::Close,
+                }
+            })))
+        }
+    };
+}
+
+macro_rules! table {
+    ($($key:literal $name:ident $min:literal..=$max:literal $kind:ident $module:ident;)*) => {
+        static TABLE: &[Entry] = &[$(Entry {
+            key: $key,
+            name: stringify!($name),
+            min: $min,
+            max: $max,
+            start: $kind!($module),
+        }),*];
+    };
+}
+
+table! {
+    0 Produce 3..=13 produced produce;
+    1 Fetch 4..=18 queued fetch;
+    2 ListOffsets 1..=10 inline list_offsets;
+    3 Metadata 0..=13 inline metadata;
+    18 ApiVersions 0..=4 inline api_versions;
+    22 InitProducerId 0..=5 inline init_producer_id;
+    23 OffsetForLeaderEpoch 2..=4 inline offset_for_leader_epoch;
+}
+
+/// The row of an API, if there is one.
+pub fn find(key: i16) -> Option<&'static Entry> {
+    TABLE.binary_search_by_key(&key, |entry| entry.key).ok().map(|at| &TABLE[at])
+}
+
+/// What ApiVersions advertises.
+///
+/// Produce is said to begin at version 0 although 0 to 2 are refused, as Kafka does: old librdkafka looks for them
+/// before it decides that a broker understands newer record batches.
+pub fn versions() -> Vec<ApiVersionRange> {
+    let advertised = |entry: &Entry| ApiVersionRange {
+        key: entry.key,
+        min: if entry.key == PRODUCE { 0 } else { entry.min },
+        max: entry.max,
+    };
+    TABLE.iter().map(advertised).collect()
+}
+
+const PRODUCE: i16 = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_ranges_are_not_empty() {
+        assert!(TABLE.is_sorted_by(|a, b| a.key < b.key));
+        assert!(TABLE.iter().all(|entry| entry.min <= entry.max));
+    }
+}

@@ -1,0 +1,217 @@
+//! A broker's life: settings, storage, listeners, ready; then the signal, the last answers, the last commit.
+//!
+//! What must always hold: nothing is accepted before storage is recovered and every listener is bound; storage is
+//! shut down after the last request; a stop ends within `ANSWER_MAX` plus the last commit, whatever clients wait for.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use catena_storage::{OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
+use thiserror::Error;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::broker::{AdvertisedListener, Broker};
+use crate::config::{self, Config, ConfigError};
+use crate::dispatch;
+use crate::fetch::FetchSessions;
+use crate::groups::Groups;
+use crate::lifecycle::{Stop, Stopping};
+use crate::metrics::Metrics;
+use crate::net::accept::{SocketSettings, accept};
+use crate::net::connection::ConnectionLimits;
+use crate::net::listener::{BindError, Listener};
+use crate::topics::Topics;
+
+/// How long requests in flight may take to be answered when the broker stops.
+const ANSWER_MAX: Duration = Duration::from_millis(500);
+
+/// Why the broker cannot start, or did not stop well.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// An address cannot be used.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system refuses threads or signals.
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+    /// The last commit failed.
+    #[error("cannot shut down the data in {dir}: {source}")]
+    Shutdown {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// A broker that serves.
+pub struct Server {
+    broker: Arc<Broker>,
+    stop: Stop,
+    listeners: JoinSet<()>,
+}
+
+/// Runs a broker until a signal tells it to stop.
+///
+/// # Errors
+/// `ServerError`, in words for the operator.
+pub fn run(file: Option<&Path>, overrides: &[String]) -> Result<(), ServerError> {
+    let loaded = Config::load(file, overrides)?;
+    loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
+    let runtime = Runtime::new()?;
+    let outcome = runtime.block_on(async {
+        let mut stop_asked = listen_to_signals()?;
+        let (server, recovery) = Server::start(loaded.config).await?;
+        println!("{}", server.ready_line(&recovery));
+        stop_asked.wait().await;
+        server.shutdown().await
+    });
+    // A blocking call that still runs must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+impl Server {
+    /// Recovers the data, binds the listeners and begins to serve.
+    ///
+    /// # Errors
+    /// `Open` or `Bind`.
+    pub async fn start(config: Config) -> Result<(Self, RecoveryReport), ServerError> {
+        let bound = bind(&config).await?;
+        let options = StorageOptions {
+            journal_segment_bytes: config.journal_segment_bytes,
+            log_config: config::topic::log_config,
+            log_defaults: config.log.clone(),
+        };
+        let dir = config.data_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || Storage::open(&dir, options)).await;
+        let (storage, recovery) = opened.map_err(io::Error::other)??;
+        let advertised = advertised(&config, &bound);
+        let (broker, stop) = assemble(config, storage, advertised);
+        let settings = socket_settings(&broker.config);
+        let slots = Arc::new(Semaphore::new(settings.connections_max.min(Semaphore::MAX_PERMITS)));
+        let mut listeners = JoinSet::new();
+        for listener in bound {
+            listeners.spawn(accept(listener, broker.clone(), settings, slots.clone()));
+        }
+        Ok((Self { broker, stop, listeners }, recovery))
+    }
+
+    /// The broker's parts.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// One line for whoever waits for the broker.
+    pub fn ready_line(&self, recovery: &RecoveryReport) -> String {
+        let addresses: Vec<_> = self.broker.advertised.iter().map(|at| format!("{}:{}", at.host, at.port)).collect();
+        format!(
+            "catena is ready on {}, data in {}, cluster {}, recovered in {:.1} ms",
+            addresses.join(", "),
+            self.broker.config.data_dir.display(),
+            self.broker.storage.cluster_id(),
+            recovery.elapsed.as_secs_f64() * 1000.0
+        )
+    }
+
+    /// Stops accepting, answers what is in flight, makes everything durable.
+    ///
+    /// # Errors
+    /// `Shutdown` when the last commit fails.
+    pub async fn shutdown(mut self) -> Result<(), ServerError> {
+        info!("stopping");
+        self.stop.stop();
+        let answered = async { while self.listeners.join_next().await.is_some() {} };
+        if tokio::time::timeout(ANSWER_MAX, answered).await.is_err() {
+            warn!("some requests are not answered");
+            self.listeners.abort_all();
+        }
+        let storage = self.broker.storage.clone();
+        let done = tokio::task::spawn_blocking(move || storage.shutdown()).await.map_err(io::Error::other)?;
+        done.map_err(|source| ServerError::Shutdown { dir: self.broker.config.data_dir.clone(), source })
+    }
+}
+
+fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedListener>) -> (Arc<Broker>, Stop) {
+    let (stop, stopping) = Stopping::new();
+    let config = Arc::new(config);
+    let broker = Broker {
+        topics: Topics::new(storage.clone(), config.topics.auto_create, config.topics.num_partitions as u32),
+        groups: Groups,
+        fetch_sessions: FetchSessions::new(config.fetch.session_slots),
+        metrics: Arc::new(Metrics::default()),
+        apis: dispatch::versions(),
+        advertised,
+        stopping,
+        storage,
+        config,
+    };
+    (Arc::new(broker), stop)
+}
+
+async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
+    let mut bound = Vec::with_capacity(config.listeners.len());
+    for listener in &config.listeners {
+        bound.push(Listener::bind(&listener.bind, config.net.listen_backlog).await?);
+    }
+    Ok(bound)
+}
+
+/// What clients are told: the advertised host, or the one listened on, or this machine's name; and the real port.
+fn advertised(config: &Config, bound: &[Listener]) -> Vec<AdvertisedListener> {
+    let mut told = Vec::new();
+    for (listener, bound) in config.listeners.iter().zip(bound) {
+        let Some(advertised) = &listener.advertised else { continue };
+        let host = if advertised.host.is_empty() { host_name() } else { advertised.host.clone() };
+        let port = if advertised.port == 0 { bound.address.port() } else { advertised.port };
+        told.push(AdvertisedListener { name: bound.name.clone(), host, port });
+    }
+    told
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn socket_settings(config: &Config) -> SocketSettings {
+    SocketSettings {
+        connections_max: config.net.connections_max,
+        send_buffer_bytes: config.net.send_buffer_bytes,
+        receive_buffer_bytes: config.net.receive_buffer_bytes,
+        connection: ConnectionLimits {
+            frame_bytes_max: config.net.request_bytes_max,
+            idle_max: config.net.connection_idle_max,
+        },
+    }
+}
+
+/// SIGTERM and SIGINT, listened to before anything else is started.
+struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+fn listen_to_signals() -> io::Result<StopSignals> {
+    Ok(StopSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+}
+
+impl StopSignals {
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
