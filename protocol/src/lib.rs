@@ -3,8 +3,9 @@
 //! What must always hold:
 //! - No input makes this crate panic, abort, or allocate more than a small multiple of the bytes it was given:
 //!   every count and length is checked against the bytes that are there before anything is decoded (`bounds`).
-//! - Record batches are looked at through their header only; record bytes are never copied or changed here.
+//! - Produced batches are looked at through their header only; their records are read, never changed, to answer look-ups.
 //! - This crate knows no socket, file, clock or task.
 
 pub mod batch;
 pub mod error_code;
+pub mod records;
