@@ -9,10 +9,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
+use super::RecordError;
 use super::lz4::{self, Lz4};
 use super::snappy::Snappy;
 use super::window::Unpacker;
-use super::RecordError;
 
 /// Unpacked bytes that any batch may have.
 const ALWAYS_ALLOWED: u64 = 256 << 20;

@@ -81,11 +81,7 @@ impl Iterator for RecordReader<'_> {
 ///
 /// # Errors
 /// As reading the records up to there.
-pub fn first_at_or_after(
-    batch: &[u8],
-    timestamp: i64,
-    min_offset: i64,
-) -> Result<Option<RecordPosition>, RecordError> {
+pub fn first_at_or_after(batch: &[u8], timestamp: i64, min_offset: i64) -> Result<Option<RecordPosition>, RecordError> {
     first(batch, |record| record.timestamp >= timestamp && record.offset >= min_offset)
 }
 
