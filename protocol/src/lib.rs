@@ -9,3 +9,4 @@
 pub mod batch;
 pub mod error_code;
 pub mod records;
+pub mod group_records;
