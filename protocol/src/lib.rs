@@ -8,5 +8,5 @@
 
 pub mod batch;
 pub mod error_code;
-pub mod records;
 pub mod group_records;
+pub mod records;
