@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod groups;
 pub mod lifecycle;
 pub mod metrics;
+pub mod monitoring;
 pub mod net;
 pub mod reply;
 pub mod server;

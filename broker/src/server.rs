@@ -4,6 +4,7 @@
 //! shut down after the last request; a stop ends within `ANSWER_MAX` plus the last commit, whatever clients wait for.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::fetch::FetchSessions;
 use crate::groups::Groups;
 use crate::lifecycle::{Stop, Stopping};
 use crate::metrics::Metrics;
+use crate::monitoring::Scrapes;
 use crate::net::accept::{SocketSettings, accept};
 use crate::net::connection::ConnectionLimits;
 use crate::net::listener::{BindError, Listener};
@@ -43,6 +45,14 @@ pub enum ServerError {
     /// An address cannot be used.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The address for metrics cannot be used.
+    #[error("cannot serve metrics on {address} (catena.metrics.listener): {source}")]
+    Metrics {
+        /// The address.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The system refuses threads or signals.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -61,6 +71,7 @@ pub struct Server {
     broker: Arc<Broker>,
     stop: Stop,
     listeners: JoinSet<()>,
+    metrics_address: Option<SocketAddr>,
 }
 
 /// Runs a broker until a signal tells it to stop.
@@ -90,6 +101,7 @@ impl Server {
     /// `Open` or `Bind`.
     pub async fn start(config: Config) -> Result<(Self, RecoveryReport), ServerError> {
         let bound = bind(&config).await?;
+        let scrapes = bind_metrics(&config).await?;
         let options = StorageOptions {
             journal_segment_bytes: config.journal_segment_bytes,
             log_config: config::topic::log_config,
@@ -106,12 +118,21 @@ impl Server {
         for listener in bound {
             listeners.spawn(accept(listener, broker.clone(), settings, slots.clone()));
         }
-        Ok((Self { broker, stop, listeners }, recovery))
+        let metrics_address = scrapes.as_ref().and_then(|scrapes| scrapes.address().ok());
+        if let Some(scrapes) = scrapes {
+            listeners.spawn(scrapes.serve(broker.clone()));
+        }
+        Ok((Self { broker, stop, listeners, metrics_address }, recovery))
     }
 
     /// The broker's parts.
     pub fn broker(&self) -> &Arc<Broker> {
         &self.broker
+    }
+
+    /// Where metrics are served, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// One line for whoever waits for the broker.
@@ -167,6 +188,12 @@ async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {
         bound.push(Listener::bind(&listener.bind, config.net.listen_backlog).await?);
     }
     Ok(bound)
+}
+
+async fn bind_metrics(config: &Config) -> Result<Option<Scrapes>, ServerError> {
+    let Some(address) = &config.metrics_listener else { return Ok(None) };
+    let failed = |source| ServerError::Metrics { address: address.clone(), source };
+    Scrapes::bind(address).await.map(Some).map_err(failed)
 }
 
 /// What clients are told: the advertised host, or the one listened on, or this machine's name; and the real port.

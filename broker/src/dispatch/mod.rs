@@ -19,7 +19,7 @@ use crate::api::wire::{self, WireError};
 use crate::broker::{Broker, RequestContext};
 use crate::reply::Reply;
 
-pub use table::versions;
+pub use table::{names, versions};
 
 /// Key of ApiVersions, the one API that is answered in any version.
 const API_VERSIONS: i16 = 18;

@@ -109,6 +109,11 @@ pub fn versions() -> Vec<ApiVersionRange> {
     TABLE.iter().map(advertised).collect()
 }
 
+/// Keys and names of all rows.
+pub fn names() -> impl Iterator<Item = (i16, &'static str)> {
+    TABLE.iter().map(|entry| (entry.key, entry.name))
+}
+
 const PRODUCE: i16 = 0;
 
 #[cfg(test)]

@@ -194,12 +194,12 @@ impl Activity {
 
     /// Bytes went out.
     pub fn sent(&self, bytes: usize) {
-        self.metrics.bytes_out(bytes);
+        self.metrics.bytes_out.add(bytes);
         self.moved();
     }
 
     fn received(&self, bytes: usize) {
-        self.metrics.bytes_in(bytes);
+        self.metrics.bytes_in.add(bytes);
         self.moved();
     }
 

@@ -1,0 +1,116 @@
+//! The table of metrics: name, kind, label, meaning, and where the numbers come from. `docs/metrics.md` is made of it.
+//!
+//! What must always hold: names follow Prometheus (base units, `_total` for counters); a number is read where it is
+//! kept, nothing is counted twice.
+
+use super::text::Samples;
+use crate::broker::Broker;
+use crate::dispatch;
+
+/// Metrics of one name.
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// What kind of number it is.
+    pub kind: Kind,
+    /// The label that tells its samples apart; empty if there is one sample.
+    pub label: &'static str,
+    /// What it means, in one sentence.
+    pub help: &'static str,
+    /// Writes the samples.
+    pub read: fn(&Broker, &mut Samples),
+}
+
+/// What kind of number a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows, from the start of the process.
+    Counter,
+    /// It is as it is now.
+    Gauge,
+    /// Counts by buckets, with sum and count.
+    Histogram,
+}
+
+/// All metrics, as a page in Prometheus' text format.
+pub fn page(broker: &Broker) -> String {
+    let mut page = String::new();
+    for family in FAMILIES {
+        (family.read)(broker, &mut Samples::begin(&mut page, family));
+    }
+    page
+}
+
+macro_rules! families {
+    ($($kind:ident $name:literal $([$label:literal])? $help:literal = |$broker:ident, $out:ident| $read:expr;)*) => {
+        /// The table.
+        pub const FAMILIES: &[Family] = &[$(Family {
+            name: $name,
+            kind: Kind::$kind,
+            label: concat!($($label)?),
+            help: $help,
+            read: |$broker, $out| $read,
+        }),*];
+    };
+}
+
+families! {
+    Histogram "catena_request_seconds" ["api"] "Time from the beginning of a request to its answer, waits asked for by the client included." = |broker, out| requests(broker, out);
+    Counter "catena_errors_total" ["code"] "Error codes in responses (Kafka's numbers), each occurrence counted." = |broker, out| errors(broker, out);
+    Counter "catena_requests_refused_total" "Requests that closed their connection: not supported, or not decodable." = |broker, out| out.value(broker.metrics.requests_refused.get());
+    Counter "catena_received_bytes_total" "Bytes that came from clients." = |broker, out| out.value(broker.metrics.bytes_in.get());
+    Counter "catena_sent_bytes_total" "Bytes that went to clients." = |broker, out| out.value(broker.metrics.bytes_out.get());
+    Gauge "catena_connections" "Connections that are served." = |broker, out| out.value(broker.metrics.connections_open.get());
+    Counter "catena_connections_opened_total" "Connections that were served." = |broker, out| out.value(broker.metrics.connections_opened.get());
+    Counter "catena_connections_refused_total" "Connections turned away by `max.connections.per.ip`." = |broker, out| out.value(broker.metrics.connections_refused.get());
+    Counter "catena_connections_idle_closed_total" "Connections closed by `connections.max.idle.ms`." = |broker, out| out.value(broker.metrics.connections_idle_closed.get());
+    Counter "catena_produced_batches_total" "Partitions' shares of Produce requests that the logs took." = |broker, out| out.value(broker.metrics.produced_batches.get());
+    Counter "catena_produced_bytes_total" "Bytes of record batches that the logs took." = |broker, out| out.value(broker.metrics.produced_bytes.get());
+    Counter "catena_produced_duplicates_total" "Batches of idempotent producers that were there already." = |broker, out| out.value(broker.metrics.produced_duplicates.get());
+    Counter "catena_fetched_slices_total" "Runs of record batches of one partition that were sent to consumers." = |broker, out| out.value(broker.metrics.fetched_slices.get());
+    Counter "catena_fetched_bytes_total" "Bytes of record batches that were sent to consumers." = |broker, out| out.value(broker.metrics.fetched_bytes.get());
+    Gauge "catena_fetches_waiting" "Fetches that wait for records." = |broker, out| out.value(broker.metrics.fetches_waiting.get());
+    Gauge "catena_fetch_sessions" "Incremental fetch sessions (KIP-227)." = |broker, out| out.value(broker.fetch_sessions.len());
+    Gauge "catena_topics" "Topics, internal ones included." = |broker, out| out.value(broker.storage.topics().len());
+    Gauge "catena_partitions" "Partitions of all topics." = |broker, out| out.value(partitions(broker));
+    Gauge "catena_broker_epoch" "Starts on this data directory: the leader epoch of all partitions." = |broker, out| out.value(broker.storage.broker_epoch());
+    Counter "catena_store_commits_total" "Group commits: journal slots made durable." = |broker, out| out.value(broker.storage.stats().commits);
+    Counter "catena_store_journal_bytes_total" "Bytes written to the journal." = |broker, out| out.value(broker.storage.stats().journal_bytes);
+    Counter "catena_store_synced_segments_total" "Segments made durable themselves." = |broker, out| out.value(broker.storage.stats().synced_segments);
+    Counter "catena_store_appended_bytes_total" "Bytes appended to partition logs." = |broker, out| out.value(broker.storage.stats().bytes_appended);
+    Gauge "catena_store_failed" "1 when the store has failed for good, else 0." = |broker, out| out.value(u8::from(broker.storage.stats().failed));
+}
+
+fn requests(broker: &Broker, out: &mut Samples) {
+    for (key, name) in dispatch::names() {
+        if let Some(latency) = broker.metrics.requests(key) {
+            out.latency(name, latency);
+        }
+    }
+}
+
+fn errors(broker: &Broker, out: &mut Samples) {
+    broker.metrics.errors().for_each(|(code, count)| out.labelled(code, count));
+}
+
+fn partitions(broker: &Broker) -> usize {
+    broker.storage.topics().iter().map(|topic| topic.partitions.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_prometheus_names_and_each_is_there_once() {
+        let names: BTreeSet<_> = FAMILIES.iter().map(|family| family.name).collect();
+        assert_eq!(names.len(), FAMILIES.len());
+        for family in FAMILIES {
+            assert!(family.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", family.name);
+            assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
+            assert!(family.help.ends_with('.') && !family.help.contains(['\n', '\\']), "{}", family.help);
+        }
+    }
+}
