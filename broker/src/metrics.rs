@@ -39,7 +39,7 @@ pub struct Metrics {
     pub produced_batches: Counter,
     /// Their bytes.
     pub produced_bytes: Counter,
-    /// Of those batches the ones that were there already.
+    /// Batches that were there already.
     pub produced_duplicates: Counter,
     /// Runs of record batches that were sent to consumers.
     pub fetched_slices: Counter,
@@ -160,6 +160,16 @@ impl Metrics {
     pub fn errors(&self) -> impl Iterator<Item = (i16, u64)> {
         let counted = (ERROR_CODE_MIN..).zip(&self.errors);
         counted.map(|(code, counter)| (code, counter.get())).filter(|(_, count)| *count > 0)
+    }
+
+    /// A log took what a producer sent, or had it already.
+    pub fn appended(&self, bytes: usize, duplicate: bool) {
+        if duplicate {
+            self.produced_duplicates.one();
+        } else {
+            self.produced_batches.one();
+            self.produced_bytes.add(bytes);
+        }
     }
 
     /// A connection is open as long as the guard lives.

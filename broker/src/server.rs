@@ -13,7 +13,6 @@ use catena_storage::{OpenError, RecoveryReport, Storage, StorageOptions, StoreEr
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -26,6 +25,7 @@ use crate::lifecycle::{Stop, Stopping};
 use crate::metrics::Metrics;
 use crate::monitoring::Scrapes;
 use crate::net::accept::{SocketSettings, accept};
+use crate::net::admission::Admission;
 use crate::net::connection::ConnectionLimits;
 use crate::net::listener::{BindError, Listener};
 use crate::topics::Topics;
@@ -113,10 +113,11 @@ impl Server {
         let advertised = advertised(&config, &bound);
         let (broker, stop) = assemble(config, storage, advertised);
         let settings = socket_settings(&broker.config);
-        let slots = Arc::new(Semaphore::new(settings.connections_max.min(Semaphore::MAX_PERMITS)));
+        let net = &broker.config.net;
+        let admission = Admission::new(net.connections_max, net.connections_per_ip_max);
         let mut listeners = JoinSet::new();
         for listener in bound {
-            listeners.spawn(accept(listener, broker.clone(), settings, slots.clone()));
+            listeners.spawn(accept(listener, broker.clone(), settings, admission.clone()));
         }
         let metrics_address = scrapes.as_ref().and_then(|scrapes| scrapes.address().ok());
         if let Some(scrapes) = scrapes {
@@ -214,7 +215,6 @@ fn host_name() -> String {
 
 fn socket_settings(config: &Config) -> SocketSettings {
     SocketSettings {
-        connections_max: config.net.connections_max,
         send_buffer_bytes: config.net.send_buffer_bytes,
         receive_buffer_bytes: config.net.receive_buffer_bytes,
         connection: ConnectionLimits {

@@ -51,7 +51,7 @@ pub fn start(
         let fetched = match opened {
             Ok(opened) => {
                 let poll = Poll { opened, by_id, limits, deadline };
-                poll.run(&broker.fetch_sessions, &broker.storage, broker.stopping.clone()).await
+                poll.run(&broker.fetch_sessions, &broker.storage, broker.stopping.clone(), &broker.metrics).await
             }
             Err(error) => Err(error),
         };

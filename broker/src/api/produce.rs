@@ -132,8 +132,11 @@ impl Batch<'_> {
         let topic = topic.map_err(|code| Refusal::Code(*code))?;
         let log = find(topic, index).ok_or(Refusal::Code(ErrorCode::UnknownTopicOrPartition))?;
         self.check(topic, &records).map_err(Refusal::Code)?;
+        let bytes = records.len();
         let appended = log.append(records, AppendOrigin::Client, self.now_ms);
-        appended.map_err(|error| Refusal::Append(error, log.offsets().log_start))
+        let appended = appended.map_err(|error| Refusal::Append(error, log.offsets().log_start))?;
+        self.broker.metrics.appended(bytes, appended.duplicate);
+        Ok(appended)
     }
 
     /// What is wrong with the request, rather than with the batch.

@@ -15,6 +15,7 @@ use super::plan::{Budget, Decision, FetchError, Limits, LogFacts, decide};
 use super::session::{Entry, FetchSet, PartitionKey, Told, TopicKey};
 use super::{FetchSessions, Opened};
 use crate::lifecycle::Stopping;
+use crate::metrics::Metrics;
 
 /// A fetch that is begun.
 pub struct Poll {
@@ -64,9 +65,11 @@ impl Poll {
         sessions: &FetchSessions,
         storage: &Storage,
         stopping: Stopping,
+        metrics: &Arc<Metrics>,
     ) -> Result<Fetched, SessionError> {
-        let pass = self.wait(storage, stopping).await?;
+        let pass = self.wait(storage, stopping, metrics).await?;
         let partitions = self.with_set(|set, incremental| conclude(set, pass, incremental))?;
+        count(&partitions, metrics);
         let session_id = match self.opened {
             Opened::Sessionless(_) => 0,
             Opened::Full(set) => sessions.create(set, self.by_id).unwrap_or(0),
@@ -75,13 +78,19 @@ impl Poll {
         Ok(Fetched { session_id, partitions })
     }
 
-    async fn wait(&mut self, storage: &Storage, mut stopping: Stopping) -> Result<Pass, SessionError> {
+    async fn wait(
+        &mut self,
+        storage: &Storage,
+        mut stopping: Stopping,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Pass, SessionError> {
         let limits = self.limits;
         let first = self.with_set(|set, incremental| read_all(set, storage, limits, incremental))?;
         if first.is_enough(&limits) || self.is_empty()? || Instant::now() >= self.deadline {
             return Ok(first);
         }
         drop(first);
+        let _waiting = metrics.fetch_waits();
         let waiter = Arc::new(Notify::new());
         loop {
             let mut advanced = pin!(waiter.notified());
@@ -197,6 +206,13 @@ fn is_news(result: &Result<PartitionRecords, FetchError>, told: Told) -> bool {
     match result {
         Ok(read) => read.diverging.is_some() || bytes_of(result) > 0 || told_by(result, told) != told,
         Err(_) => true,
+    }
+}
+
+fn count(partitions: &[PartitionAnswer], metrics: &Metrics) {
+    for bytes in partitions.iter().map(|answer| bytes_of(&answer.result)).filter(|bytes| *bytes > 0) {
+        metrics.fetched_slices.one();
+        metrics.fetched_bytes.add(bytes);
     }
 }
 

@@ -1,19 +1,20 @@
 //! Taking connections from a listener.
 //!
-//! What must always hold: at most `connections_max` connections are open over all listeners; further ones wait in
-//! the kernel's backlog. An error of accept (no file descriptors left, for example) never ends the loop.
+//! What must always hold: a connection is served only with a place from `Admission`; while one waits for a place no
+//! further one is taken from the kernel's backlog. An error of accept (no file descriptors left, for example) never
+//! ends the loop.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::admission::{Admission, Guest};
 use super::connection::{self, ConnectionLimits};
 use super::listener::Listener;
 use crate::broker::Broker;
@@ -24,8 +25,6 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Settings of the sockets and their connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketSettings {
-    /// `max.connections`.
-    pub connections_max: usize,
     /// `socket.send.buffer.bytes`; None leaves it to the system.
     pub send_buffer_bytes: Option<usize>,
     /// `socket.receive.buffer.bytes`; None leaves it to the system.
@@ -34,44 +33,56 @@ pub struct SocketSettings {
     pub connection: ConnectionLimits,
 }
 
+/// A connection that may be served.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    _guest: Guest,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
 /// Accepts until the broker stops, then waits until each connection has answered what was in flight.
-pub async fn accept(listener: Listener, broker: Arc<Broker>, settings: SocketSettings, slots: Arc<Semaphore>) {
+pub async fn accept(listener: Listener, broker: Arc<Broker>, settings: SocketSettings, admission: Arc<Admission>) {
     let mut connections = JoinSet::new();
     let mut stopping = broker.stopping.clone();
     loop {
         let accepted = tokio::select! {
             biased;
             () = stopping.wait() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = next(&listener, &slots) => accepted,
+            accepted = next(&listener, &broker, &admission) => accepted,
         };
-        match accepted {
-            Ok((stream, peer, slot)) => {
-                configure(&stream, &settings);
-                let (broker, name) = (broker.clone(), listener.name.clone());
-                connections.spawn(async move {
-                    let _slot = slot;
-                    connection::serve(stream, peer, name, broker, settings.connection).await;
-                });
-            }
-            Err(error) => {
-                warn!(listener = %listener.name, "cannot accept a connection: {error}");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-            }
-        }
+        configure(&accepted.stream, &settings);
+        while connections.try_join_next().is_some() {}
+        connections.spawn(serve(accepted, listener.name.clone(), broker.clone(), settings.connection));
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// Waits for a slot first, so that no connection is accepted which would have to be turned away.
-async fn next(
-    listener: &Listener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.socket.accept().await?;
-    Ok((stream, peer, slot))
+async fn serve(accepted: Accepted, listener: Arc<str>, broker: Arc<Broker>, limits: ConnectionLimits) {
+    let Accepted { stream, peer, _guest, _place } = accepted;
+    connection::serve(stream, peer, listener, broker, limits).await;
+}
+
+/// The next connection that may be served, as soon as it may.
+async fn next(listener: &Listener, broker: &Broker, admission: &Arc<Admission>) -> Accepted {
+    loop {
+        let (stream, peer) = match listener.socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(listener = %listener.name, "cannot accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
+        let Some(guest) = admission.admit(peer.ip()) else {
+            broker.metrics.connections_refused.one();
+            debug!(%peer, "turned away: max.connections.per.ip");
+            continue;
+        };
+        let place = guest.place().await;
+        return Accepted { stream, peer, _guest: guest, _place: place };
+    }
 }
 
 /// Socket options are wishes: a connection works without them.

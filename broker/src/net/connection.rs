@@ -1,4 +1,4 @@
-//! One connection: a task that reads and starts requests, and a task that writes the replies in order.
+//! One connection: one half reads and starts requests, the other writes the replies in order; one task drives both.
 //!
 //! What must always hold:
 //! - A request is started only after all earlier ones of the connection are started; an inline one, only after it
@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,11 +22,10 @@ use tracing::{debug, warn};
 
 use super::frame::{FrameBuffer, FrameError};
 use super::output::write_reply;
-use super::{REPLY_BYTES_QUEUED_MAX, REQUESTS_IN_FLIGHT_MAX};
+use super::{REPLY_BYTES_QUEUED_MAX, REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX};
 use crate::broker::Broker;
 use crate::dispatch::{Answer, Client, Refused, Work, begin};
 use crate::metrics::Metrics;
-use crate::reply::Reply;
 
 /// What one connection may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,11 @@ pub struct ConnectionLimits {
 /// Why a connection ended.
 #[derive(Debug, Error)]
 enum End {
-    /// The peer closed it, or it broke.
-    #[error("closed by the peer")]
-    Peer,
+    /// The peer closed it, or the writing half ended.
+    #[error("closed")]
+    Closed,
+    #[error("nothing was heard for connections.max.idle.ms")]
+    Idle,
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -55,14 +57,33 @@ enum End {
 impl End {
     /// Whether somebody is left to read the answers of what is in flight.
     fn answers_first(&self) -> bool {
-        !matches!(self, Self::Peer | Self::Io(_))
+        !matches!(self, Self::Closed | Self::Idle | Self::Io(_))
     }
 }
 
-/// A request that is begun; the permit stands for the memory of its finished reply.
+/// A request that is begun, with its share of what the connection may hold.
 struct Begun {
     work: Work,
-    _memory: Option<OwnedSemaphorePermit>,
+    _request: Option<OwnedSemaphorePermit>,
+    _reply: Option<OwnedSemaphorePermit>,
+}
+
+/// Bytes that a connection may hold. Something larger than the whole is let in alone.
+struct Room {
+    free: Arc<Semaphore>,
+    bytes_max: usize,
+}
+
+impl Room {
+    fn new(bytes_max: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(bytes_max)), bytes_max }
+    }
+
+    /// Waits until `bytes` fit. None never happens: rooms are not closed.
+    async fn hold(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let permits = u32::try_from(bytes.min(self.bytes_max)).unwrap_or(u32::MAX);
+        self.free.clone().acquire_many_owned(permits).await.ok()
+    }
 }
 
 /// Serves `stream` until it ends.
@@ -74,97 +95,112 @@ pub async fn serve(
     limits: ConnectionLimits,
 ) {
     let _counted = broker.metrics.connection_opened();
-    let stream = Arc::new(stream);
-    let activity = Arc::new(Activity::new(broker.metrics.clone()));
+    let activity = Activity::new(broker.metrics.clone());
     let (queue, replies) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
-    let mut writer = tokio::spawn(write_replies(stream.clone(), replies, activity.clone()));
-    let client = Client::new(peer, listener);
+    let reader = Reader { stream: &stream, client: Client::new(peer, listener), broker: &broker, activity: &activity };
+    let mut writing = pin!(write_replies(&stream, replies, &activity));
 
     let end = tokio::select! {
-        end = read_requests(&stream, client, &broker, limits, queue, &activity) => end,
-        () = activity.silence(limits.idle_max) => End::Peer,
-        _ = &mut writer => End::Peer,
+        end = reader.run(limits, queue) => end,
+        () = activity.silence(limits.idle_max) => End::Idle,
+        () = &mut writing => End::Closed,
     };
-    match &end {
-        End::Frame(_) | End::Request(_) => warn!(%peer, "closing the connection: {end}"),
-        _ => debug!(%peer, "connection ends: {end}"),
+    note(&end, peer, &broker.metrics);
+    if end.answers_first() {
+        tokio::select! { () = writing => {}, () = activity.silence(limits.idle_max) => {} }
     }
-    if end.answers_first() && !writer.is_finished() {
-        let silent = activity.silence(limits.idle_max);
-        tokio::select! { _ = &mut writer => {}, () = silent => {} }
-    }
-    writer.abort();
 }
 
-/// Reads and starts requests until the connection ends. Dropping the queue lets the writer finish.
-async fn read_requests(
-    stream: &TcpStream,
-    mut client: Client,
-    broker: &Arc<Broker>,
-    limits: ConnectionLimits,
-    queue: mpsc::Sender<Begun>,
-    activity: &Activity,
-) -> End {
-    let memory = Arc::new(Semaphore::new(REPLY_BYTES_QUEUED_MAX));
-    let mut stopping = broker.stopping.clone();
-    let mut frames = FrameBuffer::new(limits.frame_bytes_max);
-    loop {
-        let frame = tokio::select! {
-            biased;
-            () = stopping.wait() => return End::Stopping,
-            frame = next_frame(stream, &mut frames, activity) => frame,
-        };
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(end) => return end,
-        };
-        let begun = match begin(broker, &mut client, frame) {
-            Ok(work) => finish_inline(work, &memory).await,
-            Err(refused) => return refused.into(),
-        };
-        if queue.send(begun).await.is_err() {
-            return End::Peer;
+fn note(end: &End, peer: SocketAddr, metrics: &Metrics) {
+    match end {
+        End::Frame(_) | End::Request(_) => {
+            metrics.requests_refused.one();
+            warn!(%peer, "closing the connection: {end}");
+        }
+        End::Idle => {
+            metrics.connections_idle_closed.one();
+            debug!(%peer, "closing the connection: {end}");
+        }
+        End::Closed | End::Io(_) | End::Stopping => debug!(%peer, "the connection ends: {end}"),
+    }
+}
+
+/// The half of a connection that reads and starts requests.
+struct Reader<'a> {
+    stream: &'a TcpStream,
+    client: Client,
+    broker: &'a Arc<Broker>,
+    activity: &'a Activity,
+}
+
+impl Reader<'_> {
+    /// Runs until the connection ends. Dropping the queue lets the writing half finish.
+    async fn run(mut self, limits: ConnectionLimits, queue: mpsc::Sender<Begun>) -> End {
+        let (requests, replies) = (Room::new(REQUEST_BYTES_IN_FLIGHT_MAX), Room::new(REPLY_BYTES_QUEUED_MAX));
+        let mut stopping = self.broker.stopping.clone();
+        let mut frames = FrameBuffer::new(limits.frame_bytes_max);
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = stopping.wait() => return End::Stopping,
+                frame = self.next_frame(&mut frames) => frame,
+            };
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(end) => return end,
+            };
+            let request = requests.hold(frame.len()).await;
+            let work = match begin(self.broker, &mut self.client, frame) {
+                Ok(work) => finish_inline(work).await,
+                Err(refused) => return refused.into(),
+            };
+            let reply = replies.hold(finished_bytes(&work)).await;
+            if queue.send(Begun { work, _request: request, _reply: reply }).await.is_err() {
+                return End::Closed;
+            }
+        }
+    }
+
+    async fn next_frame(&self, frames: &mut FrameBuffer) -> Result<Bytes, End> {
+        loop {
+            if let Some(frame) = frames.take()? {
+                return Ok(frame);
+            }
+            match self.stream.try_read_buf(frames.room()) {
+                Ok(0) => return Err(End::Closed),
+                Ok(received) => self.activity.received(received),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.readable().await?,
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }
 
-/// Completes inline work, and waits until the reply fits into what the connection may hold.
-async fn finish_inline(work: Work, memory: &Arc<Semaphore>) -> Begun {
-    let Work::Inline(answer) = work else { return Begun { work, _memory: None } };
-    let answer = answer.await;
-    let bytes = match &answer {
-        Answer::Reply(reply) => reply.memory_bytes.min(REPLY_BYTES_QUEUED_MAX),
-        Answer::Silence | Answer::Close => 0,
-    };
-    // Never closed, so never an error.
-    let permit = memory.clone().acquire_many_owned(bytes as u32).await.ok();
-    Begun { work: Work::Done(answer), _memory: permit }
+async fn finish_inline(work: Work) -> Work {
+    match work {
+        Work::Inline(answer) => Work::Done(answer.await),
+        Work::Done(_) | Work::Queued(_) => work,
+    }
 }
 
-async fn next_frame(stream: &TcpStream, frames: &mut FrameBuffer, activity: &Activity) -> Result<Bytes, End> {
-    loop {
-        if let Some(frame) = frames.take()? {
-            return Ok(frame);
-        }
-        match stream.try_read_buf(frames.room()) {
-            Ok(0) => return Err(End::Peer),
-            Ok(received) => activity.received(received),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.readable().await?,
-            Err(error) => return Err(error.into()),
-        }
+/// Memory that a finished reply takes.
+fn finished_bytes(work: &Work) -> usize {
+    match work {
+        Work::Done(Answer::Reply(reply)) => reply.memory_bytes,
+        Work::Done(Answer::Silence | Answer::Close) | Work::Inline(_) | Work::Queued(_) => 0,
     }
 }
 
 /// Writes the replies in the order of the queue, until the queue ends, a write fails or an answer says to close.
-async fn write_replies(stream: Arc<TcpStream>, mut queue: mpsc::Receiver<Begun>, activity: Arc<Activity>) {
-    while let Some(Begun { work, _memory }) = queue.recv().await {
+async fn write_replies(stream: &TcpStream, mut queue: mpsc::Receiver<Begun>, activity: &Activity) {
+    while let Some(Begun { work, _request, _reply }) = queue.recv().await {
         let answer = match work {
             Work::Done(answer) => answer,
             Work::Inline(answer) | Work::Queued(answer) => answer.await,
         };
         match answer {
             Answer::Reply(reply) => {
-                if let Err(error) = write_one(&stream, reply, &activity).await {
+                if let Err(error) = write_reply(stream, reply, activity).await {
                     debug!("cannot write a reply: {error}");
                     return;
                 }
@@ -173,10 +209,6 @@ async fn write_replies(stream: Arc<TcpStream>, mut queue: mpsc::Receiver<Begun>,
             Answer::Close => return,
         }
     }
-}
-
-async fn write_one(stream: &TcpStream, reply: Reply, activity: &Arc<Activity>) -> io::Result<()> {
-    write_reply(stream, reply, activity).await
 }
 
 /// When bytes last moved, and how many did.

@@ -4,7 +4,6 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use catena_storage::FileRange;
@@ -21,7 +20,7 @@ const SLICES_PER_WRITE: usize = 64;
 ///
 /// # Errors
 /// Those of the socket; `UnexpectedEof` when a file is shorter than the range it should hold.
-pub async fn write_reply(stream: &TcpStream, reply: Reply, activity: &Arc<Activity>) -> io::Result<()> {
+pub async fn write_reply(stream: &TcpStream, reply: Reply, activity: &Activity) -> io::Result<()> {
     let mut pending: Vec<Bytes> = Vec::with_capacity(reply.chunks.len());
     for chunk in reply.chunks {
         match chunk {
@@ -37,7 +36,7 @@ pub async fn write_reply(stream: &TcpStream, reply: Reply, activity: &Arc<Activi
 }
 
 /// Writes all of `pending` and leaves it empty.
-async fn write_bytes(stream: &TcpStream, pending: &mut Vec<Bytes>, activity: &Arc<Activity>) -> io::Result<()> {
+async fn write_bytes(stream: &TcpStream, pending: &mut Vec<Bytes>, activity: &Activity) -> io::Result<()> {
     let mut first = 0;
     while first < pending.len() {
         let written = write_some(stream, &pending[first..]).await?;
@@ -76,7 +75,7 @@ fn advance(pending: &mut [Bytes], mut written: usize) -> usize {
     pending.len()
 }
 
-async fn send_file(stream: &TcpStream, range: FileRange, activity: &Arc<Activity>) -> io::Result<()> {
+async fn send_file(stream: &TcpStream, range: FileRange, activity: &Activity) -> io::Result<()> {
     let end = range.position + range.len as u64;
     let mut position = range.position;
     while position < end {
