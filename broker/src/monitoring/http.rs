@@ -121,7 +121,9 @@ fn respond(route: &Route, page: impl FnOnce() -> String) -> String {
         Route::Refuse(status) => (*status, format!("{status}: metrics are at GET /metrics\n")),
     };
     let len = body.len();
-    format!("HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}")
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 #[cfg(test)]
@@ -147,6 +149,9 @@ mod tests {
     #[test]
     fn a_response_says_how_long_it_is() {
         let response = respond(&Route::Metrics, || "a 1\n".to_owned());
-        assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("Content-Length: 4\r\nConnection: close\r\n\r\na 1\n"));
+        assert!(
+            response.starts_with("HTTP/1.1 200 OK\r\n")
+                && response.ends_with("Content-Length: 4\r\nConnection: close\r\n\r\na 1\n")
+        );
     }
 }
