@@ -42,8 +42,15 @@ impl Broker for Kafka {
 impl Kafka {
     /// The one of this test process, started at the first call and killed when the process ends.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Kafka> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(&[]))
+        Self::shared_with(&[])
+    }
+
+    /// Like [`Kafka::shared`], with `settings`: the same ones in all tests of a process, since it is the same broker.
+    pub fn shared_with(settings: &'static [(&'static str, &'static str)]) -> &'static Self {
+        static SHARED: OnceLock<(&[(&str, &str)], Kafka)> = OnceLock::new();
+        let (started_with, kafka) = SHARED.get_or_init(|| (settings, Self::start(settings)));
+        assert_eq!(*started_with, settings, "one Apache Kafka per test process, and it has other settings");
+        kafka
     }
 
     /// Starts a broker with `settings` (over the defaults) and waits until it is up.

@@ -1,0 +1,97 @@
+//! The Java client, of today's version and of the last 3.x line, against Catena and against Apache Kafka.
+//!
+//! `java/clients` is one program that tries everything an application does and prints what it saw, free of ids and
+//! clocks. What it must see is in `java/clients/expected.jsonl`, line by line, and Apache Kafka is held to the same
+//! lines: an expectation that Kafka itself does not meet is a wrong one.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use compat_tests::catena::Options;
+use compat_tests::java::Program;
+use compat_tests::maven::{CLIENT_39, ClassPath, KAFKA_44};
+use compat_tests::{Broker, Catena, Kafka, java, program};
+
+/// Short waits, and unknown topics stay unknown.
+const SETTINGS: &[(&str, &str)] = &[
+    ("auto.create.topics.enable", "false"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "1000"),
+];
+/// What the 3.x line sees instead: it asks by older versions, and checks less by itself.
+const IN_THE_3_LINE: &[(&str, &str)] = &[
+    (
+        r#"{"scenario":"group errors","step":"unknown group described","outcome":"GroupIdNotFoundException"}"#,
+        r#"{"scenario":"group errors","step":"unknown group described","outcome":"Dead"}"#,
+    ),
+    (
+        r#"{"scenario":"failing consumers","step":"commit without a group","outcome":"KafkaException"}"#,
+        r#"{"scenario":"failing consumers","step":"commit without a group","outcome":"ok"}"#,
+    ),
+];
+const DEADLINE: Duration = Duration::from_secs(120);
+const HEAP_MIB: u32 = 256;
+
+#[test]
+fn the_client_of_today_sees_what_it_should_of_catena() {
+    on_catena("j44", KAFKA_44, &[]);
+}
+
+#[test]
+fn the_client_of_today_sees_what_it_should_of_kafka() {
+    on_kafka("j44", KAFKA_44, &[]);
+}
+
+#[test]
+fn the_client_of_the_3_line_sees_what_it_should_of_catena() {
+    on_catena("j39", CLIENT_39, IN_THE_3_LINE);
+}
+
+#[test]
+fn the_client_of_the_3_line_sees_what_it_should_of_kafka() {
+    on_kafka("j39", CLIENT_39, IN_THE_3_LINE);
+}
+
+fn on_catena(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
+    if java::available() {
+        let options = SETTINGS.iter().fold(Options::new(), |options, (name, value)| options.set(name, value));
+        check(&Catena::start(options), prefix, client, instead);
+    }
+}
+
+fn on_kafka(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
+    if java::available() {
+        check(Kafka::shared_with(SETTINGS), prefix, client, instead);
+    }
+}
+
+fn check(broker: &dyn Broker, prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
+    let mut java = Program::compile("clients", client).command("Main", HEAP_MIB);
+    java.args([&broker.bootstrap(), prefix]);
+    let output = program::run(java, DEADLINE).expect_success();
+    let seen: Vec<&str> = output.stdout.lines().collect();
+    let expected = expected(instead);
+    let expected: Vec<&str> = expected.lines().collect();
+    assert!(seen == expected, "{} saw on {}:\n{}", client.name, broker.name(), difference(&expected, &seen));
+}
+
+fn expected(instead: &[(&str, &str)]) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/clients/expected.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    instead.iter().fold(text, |text, (line, other)| {
+        assert!(text.contains(line), "not expected at all: {line}");
+        text.replace(line, other)
+    })
+}
+
+/// The lines of either side that the other has not.
+fn difference(expected: &[&str], seen: &[&str]) -> String {
+    let mut text = String::new();
+    let missing = expected.iter().filter(|line| !seen.contains(line)).map(|line| ("- expected", line));
+    let strange = seen.iter().filter(|line| !expected.contains(line)).map(|line| ("+ seen    ", line));
+    missing.chain(strange).for_each(|(mark, line)| {
+        let _ = writeln!(text, "{mark} {line}");
+    });
+    text
+}
