@@ -9,6 +9,7 @@ pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_groups;
 pub mod describe_topic_partitions;
+pub mod error_counts;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;

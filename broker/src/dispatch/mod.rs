@@ -15,6 +15,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tracing::error;
 
+use crate::api::error_counts::ErrorCounts;
 use crate::api::wire::{self, WireError};
 use crate::broker::{Broker, RequestContext};
 use crate::reply::Reply;
@@ -143,11 +144,12 @@ fn too_new(
     let context = client.context("", 0);
     let call = Call { context, correlation_id, entry, begun: Instant::now() };
     let response = crate::api::api_versions::unsupported_version(broker);
-    Ok(Work::Done(call.answer(broker, wire::encode(&response, entry.key, 0, correlation_id))))
+    Ok(Work::Done(call.reply(broker, &response)))
 }
 
 impl Call {
-    fn reply<T: wire::Response>(&self, broker: &Broker, response: &T) -> Answer {
+    fn reply<T: wire::Response + ErrorCounts>(&self, broker: &Broker, response: &T) -> Answer {
+        response.count_errors(&mut |code| broker.metrics.error(code));
         self.answer(broker, wire::encode(response, self.entry.key, self.context.api_version, self.correlation_id))
     }
 

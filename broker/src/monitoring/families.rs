@@ -74,6 +74,12 @@ families! {
     Gauge "catena_topics" "Topics, internal ones included." = |broker, out| out.value(broker.storage.topics().len());
     Gauge "catena_partitions" "Partitions of all topics." = |broker, out| out.value(partitions(broker));
     Gauge "catena_broker_epoch" "Starts on this data directory: the leader epoch of all partitions." = |broker, out| out.value(broker.storage.broker_epoch());
+    Gauge "catena_groups" "Consumer groups in memory." = |broker, out| out.value(broker.groups.stats().groups);
+    Gauge "catena_group_members" "Members of all groups." = |broker, out| out.value(broker.groups.stats().members);
+    Counter "catena_group_rebalances_total" "Completed rebalances." = |broker, out| out.value(broker.groups.stats().rebalances);
+    Counter "catena_group_expired_members_total" "Members removed because they were silent." = |broker, out| out.value(broker.groups.stats().expired_members);
+    Counter "catena_offset_commits_total" "Committed offsets, by partition." = |broker, out| out.value(broker.groups.stats().commits);
+    Counter "catena_expired_offsets_total" "Committed offsets removed because they were old." = |broker, out| out.value(broker.groups.stats().expired_offsets);
     Counter "catena_store_commits_total" "Group commits: journal slots made durable." = |broker, out| out.value(broker.storage.stats().commits);
     Counter "catena_store_journal_bytes_total" "Bytes written to the journal." = |broker, out| out.value(broker.storage.stats().journal_bytes);
     Counter "catena_store_synced_segments_total" "Segments made durable themselves." = |broker, out| out.value(broker.storage.stats().synced_segments);
