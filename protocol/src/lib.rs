@@ -7,6 +7,9 @@
 //! - This crate knows no socket, file, clock or task.
 
 pub mod batch;
+pub mod bounds;
 pub mod error_code;
 pub mod group_records;
+pub mod header;
+pub mod message;
 pub mod records;

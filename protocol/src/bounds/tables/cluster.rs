@@ -1,0 +1,40 @@
+//! Requests about the broker itself.
+
+use crate::bounds::schema::{Schema, Versions, array, boolean, int8, int32, string, strings};
+
+pub const API_VERSIONS: Schema = Schema {
+    key: 18,
+    name: "ApiVersions",
+    versions: Versions { min: 0, max: 5 },
+    flexible_since: 3,
+    fields: &[
+        string("ClientSoftwareName").since(3),
+        string("ClientSoftwareVersion").since(3),
+        string("ClusterId").since(5).nullable(),
+        int32("NodeId").since(5),
+    ],
+};
+
+pub const DESCRIBE_CONFIGS: Schema = Schema {
+    key: 32,
+    name: "DescribeConfigs",
+    versions: Versions { min: 1, max: 4 },
+    flexible_since: 4,
+    fields: &[
+        array("Resources", &[int8("ResourceType"), string("ResourceName"), strings("ConfigurationKeys").nullable()]),
+        boolean("IncludeSynonyms"),
+        boolean("IncludeDocumentation").since(3),
+    ],
+};
+
+pub const DESCRIBE_CLUSTER: Schema = Schema {
+    key: 60,
+    name: "DescribeCluster",
+    versions: Versions { min: 0, max: 2 },
+    flexible_since: 0,
+    fields: &[
+        boolean("IncludeClusterAuthorizedOperations"),
+        int8("EndpointType").since(1),
+        boolean("IncludeFencedBrokers").since(2),
+    ],
+};

@@ -1,0 +1,39 @@
+//! The layouts of all requests this project can decode.
+//!
+//! What must always hold: sorted by key; fields as in Kafka 4.4's message definitions (`common/message/*Request.json`
+//! in its clients jar), left out only where no version described has them.
+
+mod cluster;
+mod groups;
+mod records;
+mod topics;
+
+use super::schema::Schema;
+
+/// Every layout.
+pub static SCHEMAS: &[&Schema] = &[
+    &records::PRODUCE,
+    &records::FETCH,
+    &records::LIST_OFFSETS,
+    &topics::METADATA,
+    &groups::OFFSET_COMMIT,
+    &groups::OFFSET_FETCH,
+    &groups::FIND_COORDINATOR,
+    &groups::JOIN_GROUP,
+    &groups::HEARTBEAT,
+    &groups::LEAVE_GROUP,
+    &groups::SYNC_GROUP,
+    &groups::DESCRIBE_GROUPS,
+    &groups::LIST_GROUPS,
+    &cluster::API_VERSIONS,
+    &topics::CREATE_TOPICS,
+    &topics::DELETE_TOPICS,
+    &records::INIT_PRODUCER_ID,
+    &records::OFFSET_FOR_LEADER_EPOCH,
+    &cluster::DESCRIBE_CONFIGS,
+    &topics::CREATE_PARTITIONS,
+    &groups::DELETE_GROUPS,
+    &groups::OFFSET_DELETE,
+    &cluster::DESCRIBE_CLUSTER,
+    &topics::DESCRIBE_TOPIC_PARTITIONS,
+];
