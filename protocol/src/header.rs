@@ -7,6 +7,9 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::bounds::{self, OutOfBounds, Problem};
 
+/// The name a client gives itself: a slice of the frame.
+pub type ClientId = StrBytes;
+
 /// What every request says about itself before its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHeader {
@@ -37,7 +40,7 @@ impl RequestHeader {
     ///
     /// # Errors
     /// `OutOfBounds` when the rest of the header is not what this API's version has.
-    pub fn take_client_id(&self, frame: &mut Bytes) -> Result<StrBytes, OutOfBounds> {
+    pub fn take_client_id(&self, frame: &mut Bytes) -> Result<ClientId, OutOfBounds> {
         let ends = bounds::check_header(self.key, self.version, frame.get(Self::LEN..).unwrap_or_default())?;
         let header = frame.split_to(Self::LEN + ends.header);
         let client_id = header.slice(Self::LEN + ends.client_id.start..Self::LEN + ends.client_id.end);

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use catena_protocol::header::{ClientId, RequestHeader};
+use catena_protocol::message::{Malformed, Response, Unsayable};
 use thiserror::Error;
 use tracing::error;
 
 use crate::api::error_counts::ErrorCounts;
-use crate::api::wire::{self, WireError};
+use crate::api::wire;
 use crate::broker::{Broker, RequestContext};
 use crate::reply::Reply;
 
@@ -24,8 +26,6 @@ pub use table::{names, versions};
 
 /// Key of ApiVersions, the one API that is answered in any version.
 const API_VERSIONS: i16 = 18;
-/// API key, version and correlation id.
-const FIXED_HEADER_LEN: usize = 8;
 
 /// What a request came to.
 pub enum Answer {
@@ -71,7 +71,7 @@ pub enum Refused {
         /// Version asked.
         version: i16,
         /// What is wrong with the bytes.
-        source: WireError,
+        source: Malformed,
     },
 }
 
@@ -114,47 +114,76 @@ struct Call {
 ///
 /// # Errors
 /// `Refused` when the connection must be closed: Kafka answers nothing to requests it cannot understand.
-pub fn begin(broker: &Arc<Broker>, client: &mut Client, mut frame: Bytes) -> Result<Work, Refused> {
-    let Some(fixed) = frame.first_chunk::<FIXED_HEADER_LEN>() else { return Err(Refused::Short(frame.len())) };
-    let [k0, k1, v0, v1, c0, c1, c2, c3] = *fixed;
-    let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
-    let correlation_id = i32::from_be_bytes([c0, c1, c2, c3]);
-    let Some(entry) = table::find(key) else { return Err(Refused::Unsupported { key, version }) };
+pub fn begin(broker: &Arc<Broker>, client: &mut Client, frame: Bytes) -> Result<Work, Refused> {
+    understand(frame).map(|understood| understood.begin(broker, client))
+}
+
+/// A request that is decoded, and its handler.
+pub struct Understood {
+    header: RequestHeader,
+    entry: &'static table::Entry,
+    asked: Asked,
+    begun: Instant,
+}
+
+enum Asked {
+    /// A body, and by whom it was sent.
+    Request(ClientId, table::Start),
+    /// ApiVersions in a version that is too new.
+    Versions,
+}
+
+/// Reads the request in `frame`. Nothing is done yet.
+///
+/// # Errors
+/// `Refused` when the connection must be closed.
+pub fn understand(mut frame: Bytes) -> Result<Understood, Refused> {
+    let begun = Instant::now();
+    let header = RequestHeader::parse(&frame).ok_or(Refused::Short(frame.len()))?;
+    let (key, version) = (header.key, header.version);
+    let entry = table::find(key).ok_or(Refused::Unsupported { key, version })?;
     if version < entry.min || version > entry.max {
-        return too_new(broker, client, entry, version, correlation_id);
+        return too_new(header, entry, begun);
     }
     let malformed = |source| Refused::Malformed { key, version, source };
-    let header = wire::decode_header(key, version, &mut frame).map_err(malformed)?;
-    let context = client.context(header.client_id.as_deref().unwrap_or_default(), version);
-    let call = Call { context, correlation_id, entry, begun: Instant::now() };
-    (entry.start)(broker, call, frame).map_err(malformed)
+    let client_id = header.take_client_id(&mut frame).map_err(|error| malformed(error.into()))?;
+    let start = (entry.decode)(version, frame).map_err(malformed)?;
+    Ok(Understood { header, entry, asked: Asked::Request(client_id, start), begun })
 }
 
 /// ApiVersions answers a version it does not know in version 0, so that clients can come down; no other API does.
-fn too_new(
-    broker: &Arc<Broker>,
-    client: &mut Client,
-    entry: &'static table::Entry,
-    version: i16,
-    correlation_id: i32,
-) -> Result<Work, Refused> {
+fn too_new(header: RequestHeader, entry: &'static table::Entry, begun: Instant) -> Result<Understood, Refused> {
     if entry.key != API_VERSIONS {
-        return Err(Refused::Unsupported { key: entry.key, version });
+        return Err(Refused::Unsupported { key: entry.key, version: header.version });
     }
-    let context = client.context("", 0);
-    let call = Call { context, correlation_id, entry, begun: Instant::now() };
-    let response = crate::api::api_versions::unsupported_version(broker);
-    Ok(Work::Done(call.reply(broker, &response)))
+    Ok(Understood { header, entry, asked: Asked::Versions, begun })
+}
+
+impl Understood {
+    /// Begins what is asked.
+    pub fn begin(self, broker: &Arc<Broker>, client: &mut Client) -> Work {
+        let Self { header: RequestHeader { version, correlation_id, .. }, entry, asked, begun } = self;
+        match asked {
+            Asked::Request(client_id, start) => {
+                let context = client.context(&client_id, version);
+                start(broker, Call { context, correlation_id, entry, begun })
+            }
+            Asked::Versions => {
+                let call = Call { context: client.context("", 0), correlation_id, entry, begun };
+                Work::Done(call.reply(broker, &crate::api::api_versions::unsupported_version(broker)))
+            }
+        }
+    }
 }
 
 impl Call {
-    fn reply<T: wire::Response + ErrorCounts>(&self, broker: &Broker, response: &T) -> Answer {
+    fn reply<T: Response + ErrorCounts>(&self, broker: &Broker, response: &T) -> Answer {
         response.count_errors(&mut |code| broker.metrics.error(code));
         self.answer(broker, wire::encode(response, self.entry.key, self.context.api_version, self.correlation_id))
     }
 
     /// Turns an encoded response into an answer. A response that has no encoding is our mistake.
-    fn answer(&self, broker: &Broker, encoded: Result<Reply, WireError>) -> Answer {
+    fn answer(&self, broker: &Broker, encoded: Result<Reply, Unsayable>) -> Answer {
         broker.metrics.request_answered(self.entry.key, self.begun.elapsed());
         match encoded {
             Ok(reply) => Answer::Reply(reply),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use catena_protocol::message::Malformed;
+
 use super::{Answer, Call, Work};
 use crate::api;
-use crate::api::wire::{self, WireError};
+use crate::api::wire;
 use crate::broker::{ApiVersionRange, Broker};
 
 /// One row.
@@ -21,50 +23,59 @@ pub struct Entry {
     pub min: i16,
     /// Newest version answered.
     pub max: i16,
-    /// Decodes and begins a request.
-    pub start: fn(&Arc<Broker>, Call, Bytes) -> Result<Work, WireError>,
+    /// Decodes a body in a version.
+    pub decode: fn(i16, Bytes) -> Result<Start, Malformed>,
 }
+
+/// A decoded request, ready to be begun.
+pub type Start = Box<dyn FnOnce(&Arc<Broker>, Call) -> Work + Send>;
 
 /// A handler that is awaited before the next request of the connection is begun.
 macro_rules! inline {
-    ($module:ident) => {
-        |broker, call, body| {
-            let request = wire::decode(body, call.context.api_version)?;
-            let broker = Arc::clone(broker);
-            Ok(Work::Inline(Box::pin(async move {
-                let response = api::$module::handle(&broker, &call.context, request).await;
-                call.reply(&broker, &response)
-            })))
+    ($key:literal $module:ident) => {
+        |version, body| {
+            let request = wire::decode($key, version, body)?;
+            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
+                let broker = Arc::clone(broker);
+                Work::Inline(Box::pin(async move {
+                    let response = api::$module::handle(&broker, &call.context, request).await;
+                    call.reply(&broker, &response)
+                }))
+            }))
         }
     };
 }
 
 /// A handler whose ordered part is done in the call, and whose waiting overlaps with later requests.
 macro_rules! queued {
-    ($module:ident) => {
-        |broker, call, body| {
-            let request = wire::decode(body, call.context.api_version)?;
-            let waiting = api::$module::start(broker, &call.context, request);
-            let broker = Arc::clone(broker);
-            Ok(Work::Queued(Box::pin(async move { call.reply(&broker, &waiting.await) })))
+    ($key:literal $module:ident) => {
+        |version, body| {
+            let request = wire::decode($key, version, body)?;
+            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
+                let waiting = api::$module::start(broker, &call.context, request);
+                let broker = Arc::clone(broker);
+                Work::Queued(Box::pin(async move { call.reply(&broker, &waiting.await) }))
+            }))
         }
     };
 }
 
 /// As `queued`, but the client may have asked for no answer.
 macro_rules! produced {
-    ($module:ident) => {
-        |broker, call, body| {
-            let request = wire::decode(body, call.context.api_version)?;
-            let waiting = api::$module::start(broker, &call.context, request);
-            let broker = Arc::clone(broker);
-            Ok(Work::Queued(Box::pin(async move {
-                match waiting.await {
-                    api::$module::Outcome::Respond(response) => call.reply(&broker, &response),
-                    api::$module::Outcome::Silent => Answer::Silence,
-                    api::$module::Outcome::Close => Answer::Close,
-                }
-            })))
+    ($key:literal $module:ident) => {
+        |version, body| {
+            let request = wire::decode($key, version, body)?;
+            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
+                let waiting = api::$module::start(broker, &call.context, request);
+                let broker = Arc::clone(broker);
+                Work::Queued(Box::pin(async move {
+                    match waiting.await {
+                        api::$module::Outcome::Respond(response) => call.reply(&broker, &response),
+                        api::$module::Outcome::Silent => Answer::Silence,
+                        api::$module::Outcome::Close => Answer::Close,
+                    }
+                }))
+            }))
         }
     };
 }
@@ -76,7 +87,7 @@ macro_rules! table {
             name: stringify!($name),
             min: $min,
             max: $max,
-            start: $kind!($module),
+            decode: $kind!($key $module),
         }),*];
     };
 }
@@ -124,5 +135,15 @@ mod tests {
     fn rows_are_sorted_and_ranges_are_not_empty() {
         assert!(TABLE.is_sorted_by(|a, b| a.key < b.key));
         assert!(TABLE.iter().all(|entry| entry.min <= entry.max));
+    }
+
+    #[test]
+    fn every_version_answered_can_be_decoded() {
+        for entry in TABLE {
+            for version in entry.min..=entry.max {
+                let schema = catena_protocol::bounds::find(entry.key, version);
+                assert_eq!(schema.map(|schema| schema.name), Some(entry.name), "version {version}");
+            }
+        }
     }
 }

@@ -84,6 +84,11 @@ pub fn find(key: i16, version: i16) -> Option<&'static Schema> {
     schema.versions.contain(version).then_some(schema)
 }
 
+/// Whether requests and responses of this version have compact lengths and tagged fields.
+pub fn is_flexible(key: i16, version: i16) -> bool {
+    find(key, version).is_some_and(|schema| version >= schema.flexible_since)
+}
+
 /// Walks over the body of a request, and returns how many of its bytes belong to it.
 ///
 /// # Errors
