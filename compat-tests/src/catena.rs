@@ -96,6 +96,14 @@ impl Catena {
         Ok(())
     }
 
+    /// Starts the broker again and kills it (`kill -9`) after `delay`, ready or not.
+    pub fn start_and_kill_after(&mut self, delay: Duration) {
+        self.process.kill();
+        self.process = spawn(&self.options, self.home.path(), self.port);
+        std::thread::sleep(delay);
+        self.process.kill();
+    }
+
     /// `kill -9`, and waits for the end.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -135,6 +143,12 @@ fn build() -> PathBuf {
 }
 
 fn launch(options: &Options, home: &Path, port: u16) -> Result<(Process, u16), String> {
+    let mut process = spawn(options, home, port);
+    let port = process.wait_for_log(START_DEADLINE, ready_port)?;
+    Ok((process, port))
+}
+
+fn spawn(options: &Options, home: &Path, port: u16) -> Process {
     let mut command = Command::new(binary());
     let mut set = |name: &str, value: &str| {
         command.arg("--override").arg(format!("{name}={value}"));
@@ -146,9 +160,7 @@ fn launch(options: &Options, home: &Path, port: u16) -> Result<(Process, u16), S
     command.current_dir(home);
     // A log per start, so that the ready line of an earlier start is not taken for this one's.
     let log = (0..).map(|n| home.join(format!("catena-{n}.log"))).find(|log| !log.exists());
-    let mut process = Process::start(command, &log.unwrap_or_else(|| home.join("catena.log")));
-    let port = process.wait_for_log(START_DEADLINE, ready_port)?;
-    Ok((process, port))
+    Process::start(command, &log.unwrap_or_else(|| home.join("catena.log")))
 }
 
 fn data_folder(options: &Options, home: &Path) -> PathBuf {
