@@ -1,0 +1,172 @@
+//! A full disk: a small file system of the test's own, made full and given space again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use compat_tests::Catena;
+use compat_tests::catena::Options;
+use compat_tests::wire::batch::BatchBuilder;
+use compat_tests::wire::{Connection, FetchPlan, Topic};
+use tempfile::TempDir;
+
+use crate::TIMESTAMP;
+
+const KAFKA_STORAGE_ERROR: i16 = 56;
+const DISK_BYTES: u64 = 96 << 20;
+const BALLAST_BYTES: u64 = 32 << 20;
+const JOURNAL_SEGMENT_BYTES: u32 = 4 << 20;
+const RECORD_BYTES: usize = 100_000;
+const RECOVERS_WITHIN: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_full_tmpfs_refuses_producers_and_serves_everything_else() {
+    exercise(Mount::tmpfs());
+}
+
+#[test]
+fn a_full_ext4_refuses_producers_and_serves_everything_else() {
+    exercise(Mount::ext4());
+}
+
+fn exercise(mount: Option<Mount>) {
+    let Some(mount) = mount else { return };
+    let ballast = mount.folder().join("ballast");
+    fs::write(&ballast, vec![1; BALLAST_BYTES as usize]).unwrap();
+    let options = Options::new().data(&mount.folder().join("data"));
+    let mut broker = Catena::start(options.set("catena.journal.segment.bytes", JOURNAL_SEGMENT_BYTES));
+    let mut connection = Connection::to(&broker).unwrap();
+    let topic = connection.create_topic("full", 2, &[]).unwrap();
+
+    let kept = fill(&mut connection, &topic);
+    assert!(kept > 20, "only {kept} records of {RECORD_BYTES} bytes went in");
+    assert_eq!(produce(&mut connection, &topic, kept), Err(KAFKA_STORAGE_ERROR), "full is full");
+    assert_eq!(read_all(&mut connection, &topic), kept);
+    assert!(connection.create_topic("too-late", 50, &[]).is_err() || connection.topic("too-late").is_ok());
+    let mut other = Connection::to(&broker).unwrap();
+    assert_eq!(read_all(&mut other, &topic), kept);
+
+    fs::remove_file(&ballast).unwrap();
+    let more = go_on(&mut connection, &topic, kept);
+    assert_eq!(read_all(&mut connection, &topic), more);
+
+    broker.kill();
+    broker.restart();
+    let mut connection = Connection::to(&broker).unwrap();
+    assert_eq!(read_all(&mut connection, &topic), more);
+    assert_eq!(produce(&mut connection, &topic, more), Ok(()));
+    drop(broker);
+}
+
+/// Produces until the first refusal, which must be the right one; gives how many records went in.
+fn fill(connection: &mut Connection, topic: &Topic) -> u32 {
+    let most = (DISK_BYTES / RECORD_BYTES as u64) as u32;
+    for number in 0..most {
+        if let Err(code) = produce(connection, topic, number) {
+            assert_eq!(code, KAFKA_STORAGE_ERROR);
+            return number;
+        }
+    }
+    panic!("{most} records of {RECORD_BYTES} bytes fit into {DISK_BYTES} bytes")
+}
+
+/// Produces ten more as soon as the broker takes them; gives how many are there then.
+fn go_on(connection: &mut Connection, topic: &Topic, kept: u32) -> u32 {
+    let deadline = Instant::now() + RECOVERS_WITHIN;
+    for number in kept..kept + 10 {
+        while let Err(code) = produce(connection, topic, number) {
+            assert!(Instant::now() < deadline, "error {code}, {RECOVERS_WITHIN:?} after there is space again");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    kept + 10
+}
+
+/// Record `number` goes to partition 0 or 1 in turn.
+fn produce(connection: &mut Connection, topic: &Topic, number: u32) -> Result<(), i16> {
+    let mut value = number.to_be_bytes().to_vec();
+    value.resize(RECORD_BYTES, number as u8);
+    let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&value)).build();
+    let answer = connection.try_produce(topic, (number % 2) as i32, &batch).unwrap();
+    match answer.error_code {
+        0 => {
+            assert_eq!(answer.base_offset, i64::from(number / 2));
+            Ok(())
+        }
+        code => Err(code),
+    }
+}
+
+/// Reads both partitions from the start and gives how many records are there; each must be the one that was sent.
+fn read_all(connection: &mut Connection, topic: &Topic) -> u32 {
+    let ends = connection.end_offsets(topic, &[0, 1]).unwrap();
+    let mut plan = FetchPlan::new(topic, &[0, 1]);
+    let mut count = 0;
+    while plan.positions.iter().zip(&ends).any(|((_, at), end)| at < end) {
+        for part in connection.fetch(&mut plan).unwrap().partitions {
+            for record in part.batches().iter().flat_map(|batch| batch.records().unwrap()) {
+                let number = record.offset as u32 * 2 + part.partition as u32;
+                let value = record.value.unwrap();
+                assert_eq!((&value[..4], value.len()), (&number.to_be_bytes()[..], RECORD_BYTES));
+                assert!(value[4..].iter().all(|byte| *byte == number as u8));
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+/// A mounted file system; unmounted when dropped.
+struct Mount {
+    home: TempDir,
+}
+
+impl Mount {
+    fn tmpfs() -> Option<Self> {
+        let size = format!("size={DISK_BYTES}");
+        Self::with(|_, folder| run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder)))
+    }
+
+    fn ext4() -> Option<Self> {
+        Self::with(|image, folder| {
+            fs::File::create(image).and_then(|file| file.set_len(DISK_BYTES)).map_err(|e| e.to_string())?;
+            run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(image))?;
+            run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(folder))
+        })
+    }
+
+    /// None, with a word to the user, where mounting is not permitted; a failure where `CI=true`.
+    fn with(mount: impl Fn(&Path, &Path) -> Result<(), String>) -> Option<Self> {
+        let home = tempfile::tempdir().unwrap();
+        let (image, folder) = (home.path().join("image"), home.path().join("mounted"));
+        fs::create_dir(&folder).unwrap();
+        match mount(&image, &folder) {
+            Ok(()) => Some(Self { home }),
+            Err(reason) => {
+                let test = std::thread::current().name().unwrap_or("test").to_owned();
+                assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: {reason}, and CI=true asks for it");
+                eprintln!("{test}: skipped: {reason}");
+                None
+            }
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.home.path().join("mounted")
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if let Err(reason) = run(Command::new("umount").arg(self.folder())) {
+            eprintln!("{reason}");
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    let reason = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {}", reason.trim())) }
+}
