@@ -8,6 +8,7 @@ use catena_protocol::error_code::ErrorCode;
 use catena_storage::{AppendError, ReadError, StoreError, TopicError};
 
 use crate::fetch::{FetchError, SessionError};
+use crate::groups::GroupError;
 
 /// What a client is told about a failed append.
 pub fn append(error: &AppendError) -> ErrorCode {
@@ -71,5 +72,28 @@ pub fn topic(error: &TopicError) -> ErrorCode {
         TopicError::Unknown => ErrorCode::UnknownTopicOrPartition,
         TopicError::FewerPartitions { .. } => ErrorCode::InvalidPartitions,
         TopicError::Store(error) => store(error),
+    }
+}
+
+/// What a member or an administrator of a group is told.
+pub fn group(error: GroupError) -> ErrorCode {
+    match error {
+        GroupError::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+        GroupError::UnknownMemberId => ErrorCode::UnknownMemberId,
+        GroupError::IllegalGeneration => ErrorCode::IllegalGeneration,
+        GroupError::MemberIdRequired => ErrorCode::MemberIdRequired,
+        GroupError::FencedInstanceId => ErrorCode::FencedInstanceId,
+        GroupError::InconsistentGroupProtocol => ErrorCode::InconsistentGroupProtocol,
+        GroupError::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+        GroupError::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
+        GroupError::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
+        GroupError::CoordinatorLoadInProgress => ErrorCode::CoordinatorLoadInProgress,
+        GroupError::NotCoordinator => ErrorCode::NotCoordinator,
+        GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
+        GroupError::GroupIdNotFound => ErrorCode::GroupIdNotFound,
+        GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+        GroupError::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+        GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+        GroupError::InvalidCommitOffsetSize => ErrorCode::InvalidCommitOffsetSize,
     }
 }

@@ -1,1 +1,73 @@
-//! (to be written)
+//! DescribeGroups (15), versions 0 to 6: state and members of classic groups.
+//!
+//! v3 adds the operations the client may do, v4 `group.instance.id`. A group that is not there is described as "Dead"
+//! without an error; v6 adds the error GROUP_ID_NOT_FOUND and its text (KIP-1043).
+//!
+//! Source: Apache Kafka, `KafkaApis.handleDescribeGroupsRequest`, `GroupMetadataManager.describeGroups`.
+
+use kafka_protocol::messages::describe_groups_response::{DescribedGroup as WireGroup, DescribedGroupMember};
+use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
+use kafka_protocol::protocol::StrBytes;
+
+use crate::broker::{Broker, RequestContext};
+use crate::errors;
+use crate::groups::{DescribeReply, DescribedGroup, DescribedMember, GroupError, GroupState};
+
+const OPERATIONS_SINCE: i16 = 3;
+const NOT_FOUND_SINCE: i16 = 6;
+/// Authorized operations when the client did not ask for them.
+const NOT_ASKED: i32 = i32::MIN;
+/// All operations on a group: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
+const GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
+
+/// Answers for each group, in the order asked.
+pub async fn handle(
+    broker: &Broker,
+    context: &RequestContext,
+    request: DescribeGroupsRequest,
+) -> DescribeGroupsResponse {
+    let describing: Vec<_> = request.groups.iter().map(|group| broker.groups.describe(group)).collect();
+    let asked = request.include_authorized_operations && context.api_version >= OPERATIONS_SINCE;
+    let mut groups = Vec::with_capacity(describing.len());
+    for (group_id, describing) in request.groups.into_iter().zip(describing) {
+        let group = described(context.api_version, &group_id, describing.await);
+        let is_allowed = asked && group.error_code == 0;
+        let operations = if is_allowed { GROUP_OPERATIONS } else { NOT_ASKED };
+        groups.push(group.with_group_id(group_id).with_authorized_operations(operations));
+    }
+    DescribeGroupsResponse::default().with_groups(groups)
+}
+
+fn described(version: i16, group_id: &GroupId, reply: DescribeReply) -> WireGroup {
+    match reply {
+        Ok(group) => found(group),
+        Err(GroupError::GroupIdNotFound) if version < NOT_FOUND_SINCE => dead(),
+        Err(error @ GroupError::GroupIdNotFound) => {
+            let message = StrBytes::from_string(format!("Group {} not found.", group_id.as_str()));
+            dead().with_error_code(errors::group(error).code()).with_error_message(Some(message))
+        }
+        Err(error) => WireGroup::default().with_error_code(errors::group(error).code()),
+    }
+}
+
+fn dead() -> WireGroup {
+    WireGroup::default().with_group_state(StrBytes::from_static_str(GroupState::Dead.name()))
+}
+
+fn found(group: DescribedGroup) -> WireGroup {
+    WireGroup::default()
+        .with_group_state(StrBytes::from_static_str(group.state.name()))
+        .with_protocol_type(StrBytes::from_string(group.protocol_type))
+        .with_protocol_data(StrBytes::from_string(group.protocol))
+        .with_members(group.members.into_iter().map(member).collect())
+}
+
+fn member(member: DescribedMember) -> DescribedGroupMember {
+    DescribedGroupMember::default()
+        .with_member_id(StrBytes::from_string(member.member_id))
+        .with_group_instance_id(member.group_instance_id.map(StrBytes::from_string))
+        .with_client_id(StrBytes::from_string(member.client_id))
+        .with_client_host(StrBytes::from_string(member.client_host))
+        .with_member_metadata(member.metadata)
+        .with_member_assignment(member.assignment)
+}
