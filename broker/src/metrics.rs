@@ -65,7 +65,9 @@ pub struct Latency {
 }
 
 impl Counter {
-    const ZERO: Self = Self(AtomicU64::new(0));
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
 
     /// Counts one.
     pub fn one(&self) {
@@ -84,7 +86,9 @@ impl Counter {
 }
 
 impl Gauge {
-    const ZERO: Self = Self(AtomicI64::new(0));
+    const fn new() -> Self {
+        Self(AtomicI64::new(0))
+    }
 
     /// The number.
     pub fn get(&self) -> i64 {
@@ -93,7 +97,9 @@ impl Gauge {
 }
 
 impl Latency {
-    const ZERO: Self = Self { buckets: [Counter::ZERO; LATENCY_BOUNDS_MICROS.len() + 1], sum_micros: Counter::ZERO };
+    const fn new() -> Self {
+        Self { buckets: [const { Counter::new() }; LATENCY_BOUNDS_MICROS.len() + 1], sum_micros: Counter::new() }
+    }
 
     fn took(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -116,21 +122,21 @@ impl Latency {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
-            requests: [const { Latency::ZERO }; API_KEYS],
-            errors: [const { Counter::ZERO }; ERROR_CODES],
-            requests_refused: Counter::ZERO,
-            bytes_in: Counter::ZERO,
-            bytes_out: Counter::ZERO,
-            connections_opened: Counter::ZERO,
-            connections_open: Gauge::ZERO,
-            connections_refused: Counter::ZERO,
-            connections_idle_closed: Counter::ZERO,
-            produced_batches: Counter::ZERO,
-            produced_bytes: Counter::ZERO,
-            produced_duplicates: Counter::ZERO,
-            fetched_slices: Counter::ZERO,
-            fetched_bytes: Counter::ZERO,
-            fetches_waiting: Gauge::ZERO,
+            requests: [const { Latency::new() }; API_KEYS],
+            errors: [const { Counter::new() }; ERROR_CODES],
+            requests_refused: Counter::new(),
+            bytes_in: Counter::new(),
+            bytes_out: Counter::new(),
+            connections_opened: Counter::new(),
+            connections_open: Gauge::new(),
+            connections_refused: Counter::new(),
+            connections_idle_closed: Counter::new(),
+            produced_batches: Counter::new(),
+            produced_bytes: Counter::new(),
+            produced_duplicates: Counter::new(),
+            fetched_slices: Counter::new(),
+            fetched_bytes: Counter::new(),
+            fetches_waiting: Gauge::new(),
         }
     }
 }

@@ -1,0 +1,8 @@
+//! A broker in this process, on a free port and an empty directory, and raw clients that talk to it over TCP.
+
+mod connections;
+mod fetch;
+mod lookups;
+mod metrics;
+mod produce;
+mod support;
