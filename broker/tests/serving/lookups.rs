@@ -169,7 +169,10 @@ fn the_broker_tells_its_real_address_and_cluster() {
     assert_eq!((found.topic_id, found.is_internal), (topic.id, false));
     let partition = &found.partitions[0];
     assert_eq!((partition.leader_id.0, partition.leader_epoch), (7, running.epoch()));
-    assert_eq!((partition.replica_nodes.as_slice(), partition.isr_nodes.as_slice()), (&[7.into()][..], &[7.into()][..]));
+    assert_eq!(
+        (partition.replica_nodes.as_slice(), partition.isr_nodes.as_slice()),
+        (&[7.into()][..], &[7.into()][..])
+    );
 }
 
 #[test]
@@ -215,7 +218,8 @@ fn every_advertised_version_of_api_versions_is_answered_and_newer_ones_in_versio
     for version in 0..=4 {
         let response = client.call(&request, version).unwrap();
         assert_eq!(response.error_code, 0);
-        let rows: Vec<_> = response.api_keys.iter().map(|row| (row.api_key, row.min_version, row.max_version)).collect();
+        let rows: Vec<_> =
+            response.api_keys.iter().map(|row| (row.api_key, row.min_version, row.max_version)).collect();
         let expected: Vec<_> = running.broker().apis.iter().map(|row| (row.key, row.min, row.max)).collect();
         assert_eq!(rows, expected);
         if version >= 3 {

@@ -119,7 +119,8 @@ fn a_producer_must_keep_its_sequence_and_its_epoch() {
     let producer = client.init_producer().unwrap();
     let newer = Producer { epoch: producer.epoch + 1, ..producer };
     client.produce(&topic, 0, &batch_of(producer, 0, 2)).unwrap();
-    let mut code = |producer, sequence| client.try_produce(&topic, 0, &batch_of(producer, sequence, 2)).unwrap().error_code;
+    let mut code =
+        |producer, sequence| client.try_produce(&topic, 0, &batch_of(producer, sequence, 2)).unwrap().error_code;
     assert_eq!(code(producer, 3), OUT_OF_ORDER_SEQUENCE);
     assert_eq!(code(newer, 5), OUT_OF_ORDER_SEQUENCE);
     assert_eq!(code(newer, 0), 0);

@@ -43,10 +43,8 @@ impl Running {
     }
 
     fn start_again(&mut self) {
-        let mut settings = vec![
-            "listeners=PLAINTEXT://127.0.0.1:0".to_owned(),
-            format!("log.dir={}", self.dir.path().display()),
-        ];
+        let mut settings =
+            vec!["listeners=PLAINTEXT://127.0.0.1:0".to_owned(), format!("log.dir={}", self.dir.path().display())];
         settings.extend_from_slice(&self.overrides);
         let config = Config::load(None, &settings).unwrap().config;
         let (server, _) = self.runtime.block_on(Server::start(config)).unwrap();
