@@ -10,6 +10,7 @@
 //! | [`maven`], [`java`] | pinned class paths; compiled Java sources; a `java` command |
 //! | [`process`] | child processes with log file, deadline and certain death |
 //! | [`program`] | run a client program to its end; its results as JSON lines |
+//! | [`tools`] | Kafka's own command line tools, many calls in one virtual machine |
 //! | [`wire`] | a raw client: own frames, prepared batches, pipelining, nonsense |
 //! | [`bench`] | measuring both brokers beside each other |
 //! | [`broker`] | the two brokers under test as one trait; [`catena`] and [`kafka`] start them |
@@ -24,8 +25,10 @@ pub mod maven;
 pub mod process;
 pub mod program;
 pub mod runtime;
+pub mod tools;
 pub mod wire;
 
 pub use broker::Broker;
 pub use catena::Catena;
 pub use kafka::Kafka;
+pub use tools::Tools;
