@@ -4,99 +4,207 @@
 //! - A method enqueues its event before it returns; events of one group are handled in that order, by one task.
 //! - An answer that depends on records leaves after they are durable, and answers of a group leave in order.
 //! - All state is what a replay of the group's partition of `__consumer_offsets` gives, plus who waits and until when.
+//!
+//! | file | |
+//! |---|---|
+//! | `types` | what is asked and answered |
+//! | `shards` | which partition and task a group belongs to |
+//! | `shard` | the task: loads, serves, stops |
+//! | `coordinator` | events to records and answers, without waiting |
+//! | `outbox` | answers wait there for the log |
+//! | `table`, `offsets`, `classic` | pure state and decisions |
+//! | `log` | records in `__consumer_offsets` |
 
+mod classic;
+mod clock;
+mod coordinator;
+mod log;
+mod message;
+mod offsets;
+mod outbox;
+mod shard;
+mod shards;
+mod stats;
+mod table;
 mod types;
+
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use catena_storage::Storage;
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::config::GroupConfig;
 use crate::lifecycle::Stopping;
 
+use classic::Limits;
+use coordinator::Settings;
+use message::Message;
+use shards::Shards;
+
+pub use shards::{OFFSETS_TOPIC, partition_for};
 pub use types::*;
 
-/// Name of the topic that keeps groups and offsets.
-pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
-
-/// The group coordinator. Every method but `stats` may be called before its answer is awaited: the order of the calls
-/// is the order of the events. As long as `__consumer_offsets` does not exist, answers are `NotCoordinator`
-/// (FindCoordinator creates it).
+/// The group coordinator. The order of the calls is the order of the events, whenever their answers are awaited. As
+/// long as `__consumer_offsets` does not exist, answers are `NotCoordinator` (FindCoordinator creates it).
 pub struct Groups {
-    storage: Arc<Storage>,
-    config: GroupConfig,
-    stopping: Stopping,
+    shards: Shards,
+    session_timeout_min_ms: i64,
+    session_timeout_max_ms: i64,
 }
 
 impl Groups {
-    /// The groups of a broker. Must be called within a runtime; costs nothing until groups are used.
+    /// The groups of a broker. Costs nothing until groups are used.
     pub fn new(storage: Arc<Storage>, config: GroupConfig, stopping: Stopping) -> Self {
-        Self { storage, config, stopping }
-    }
-
-    /// The partition of `__consumer_offsets` that keeps a group (Kafka's `partitionFor`).
-    pub fn partition_for(group_id: &str, partitions: i32) -> i32 {
-        todo!()
+        let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            session_timeout_min_ms: millis(config.session_timeout_min),
+            session_timeout_max_ms: millis(config.session_timeout_max),
+            shards: Shards::new(storage, settings(&config), stopping),
+        }
     }
 
     /// JoinGroup: completes when the join phase is over. Checks group id and session timeout.
     pub fn join(&self, event: JoinEvent) -> impl Future<Output = JoinReply> + Send + use<> {
-        async { todo!() }
+        let group_id = event.group_id.clone();
+        let member_id = event.member_id.clone();
+        let checked = self.check_join(&event);
+        let asked = checked.and_then(|()| self.ask(&group_id, |to| Message::Join(event, to)));
+        async move {
+            match asked {
+                Ok(_) => reply_of(asked).await,
+                Err(error) => Err(JoinRefused { error, member_id }),
+            }
+        }
+    }
+
+    fn check_join(&self, event: &JoinEvent) -> Result<(), GroupError> {
+        let allowed = self.session_timeout_min_ms..=self.session_timeout_max_ms;
+        check_id(&event.group_id)?;
+        if allowed.contains(&i64::from(event.session_timeout_ms)) {
+            Ok(())
+        } else {
+            Err(GroupError::InvalidSessionTimeout)
+        }
     }
 
     /// SyncGroup: completes when the leader's assignment is durable.
     pub fn sync(&self, event: SyncEvent) -> impl Future<Output = SyncReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask_named(&event.group_id.clone(), |to| Message::Sync(event, to)))
     }
 
     /// Heartbeat.
     pub fn heartbeat(&self, event: HeartbeatEvent) -> impl Future<Output = HeartbeatReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask_named(&event.group_id.clone(), |to| Message::Heartbeat(event, to)))
     }
 
     /// LeaveGroup.
     pub fn leave(&self, event: LeaveEvent) -> impl Future<Output = LeaveReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask_named(&event.group_id.clone(), |to| Message::Leave(event, to)))
     }
 
-    /// OffsetCommit: completes when the offsets are durable.
+    /// OffsetCommit: completes when the offsets are durable. The empty group id is a group like others, as in Kafka.
     pub fn commit_offsets(&self, event: CommitEvent) -> impl Future<Output = CommitReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask(&event.group_id.clone(), |to| Message::Commit(event, to)))
     }
 
     /// OffsetFetch: only durable offsets.
     pub fn fetch_offsets(&self, event: FetchOffsetsEvent) -> impl Future<Output = FetchOffsetsReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask(&event.group_id.clone(), |to| Message::FetchOffsets(event, to)))
     }
 
     /// OffsetDelete.
     pub fn delete_offsets(&self, event: DeleteOffsetsEvent) -> impl Future<Output = DeleteOffsetsReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask_named(&event.group_id.clone(), |to| Message::DeleteOffsets(event, to)))
     }
 
     /// DescribeGroups, one group.
     pub fn describe(&self, group_id: &str) -> impl Future<Output = DescribeReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask(group_id, |to| Message::Describe(group_id.to_owned(), to)))
     }
 
     /// ListGroups: all groups of all partitions.
     pub fn list(&self, filter: ListFilter) -> impl Future<Output = ListReply> + Send + use<> {
-        async { todo!() }
+        let asked: Vec<_> = self.shards.send_all(|| {
+            let (to, reply) = oneshot::channel();
+            (Message::List(filter.clone(), to), reply)
+        });
+        async move {
+            let mut groups = Vec::new();
+            for sent in asked {
+                match reply_of(sent).await {
+                    Ok(some) => groups.extend(some),
+                    Err(GroupError::NotCoordinator) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(groups)
+        }
     }
 
     /// DeleteGroups, one group with its offsets.
     pub fn delete_group(&self, group_id: &str) -> impl Future<Output = DeleteGroupReply> + Send + use<> {
-        async { todo!() }
+        reply_of(self.ask(group_id, |to| Message::DeleteGroup(group_id.to_owned(), to)))
     }
 
     /// Forgets the offsets committed for a topic that was deleted, in all groups.
     pub fn topic_deleted(&self, topic: &str) {
-        todo!()
+        let _ = self.shards.send_all(|| (Message::TopicDeleted(topic.to_owned()), ()));
+    }
+
+    /// Loads what is there, so that members that never come back after a restart are noticed.
+    pub fn load(&self) {
+        let _ = self.shards.send_all(|| (Message::Load, ()));
     }
 
     /// Counters.
     pub fn stats(&self) -> GroupStats {
-        todo!()
+        self.shards.counters.read()
+    }
+
+    /// As `ask`, for events that need a group id.
+    fn ask_named<T>(
+        &self,
+        group_id: &str,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<oneshot::Receiver<T>, GroupError> {
+        check_id(group_id)?;
+        self.ask(group_id, message)
+    }
+
+    /// Sends an event to the group's task, now.
+    fn ask<T>(
+        &self,
+        group_id: &str,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<oneshot::Receiver<T>, GroupError> {
+        let (to, reply) = oneshot::channel();
+        self.shards.send(group_id, message(to)).map(|()| reply)
+    }
+}
+
+async fn reply_of<T, E: From<GroupError>>(sent: Result<oneshot::Receiver<Result<T, E>>, GroupError>) -> Result<T, E> {
+    sent?.await.unwrap_or_else(|_| Err(GroupError::NotCoordinator.into()))
+}
+
+fn check_id(group_id: &str) -> Result<(), GroupError> {
+    if group_id.is_empty() { Err(GroupError::InvalidGroupId) } else { Ok(()) }
+}
+
+fn settings(config: &GroupConfig) -> Settings {
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Settings {
+        limits: Limits {
+            members_max: config.members_max,
+            initial_rebalance_delay_ms: millis(config.initial_rebalance_delay),
+        },
+        offset_metadata_max: config.offset_metadata_bytes_max,
+        retention_ms: i64::try_from(millis(config.offsets_retention)).unwrap_or(i64::MAX),
+        cleanup_interval_ms: millis(config.offsets_retention_check_interval),
+        unique: || Uuid::new_v4().to_string(),
     }
 }

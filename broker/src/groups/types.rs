@@ -59,9 +59,9 @@ pub enum GroupError {
     /// `offset.metadata.max.bytes`.
     #[error("the metadata of the offset commit is too large")]
     OffsetMetadataTooLarge,
-    /// The record does not fit into a batch of the offsets topic.
-    #[error("the commit is too large to be stored")]
-    InvalidCommitOffsetSize,
+    /// A record of the group does not fit into a batch of `__consumer_offsets`. Kafka: `UNKNOWN_SERVER_ERROR`.
+    #[error("the group is too large to be stored")]
+    RecordTooLarge,
 }
 
 /// The state of a classic group (Kafka's `ClassicGroupState`).
@@ -338,12 +338,6 @@ pub struct CommittedOffset {
     pub leader_epoch: i32,
     /// Never null.
     pub metadata: String,
-    /// Broker's time of the commit, milliseconds since 1970.
-    pub commit_timestamp_ms: i64,
-    /// Set by old clients that ask for a retention of their own; milliseconds since 1970.
-    pub expire_timestamp_ms: Option<i64>,
-    /// Id of the topic, when the client named it.
-    pub topic_id: Option<Uuid>,
 }
 
 /// Offsets of one topic, in the order asked for; `None` where nothing is committed.

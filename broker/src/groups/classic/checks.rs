@@ -59,6 +59,11 @@ impl ClassicGroup {
         if self.is_empty() { Ok(()) } else { Err(GroupError::NonEmptyGroup) }
     }
 
+    /// Whether the group can go when it has no offsets: no members, and none on their way.
+    pub fn is_unused(&self) -> bool {
+        self.is_empty() && self.pending_join.is_empty()
+    }
+
     /// Whether the group consumes the topic. Where a consumer group's topics are not known, it may.
     pub fn is_subscribed(&self, topic: &str) -> bool {
         self.subscribed_topics.as_ref().map_or(self.uses_consumer_protocol(), |topics| topics.contains(topic))

@@ -12,7 +12,7 @@ use crate::groups::types::{JoinEvent, Protocol};
 /// joins again (Kafka: `classicGroupNewMemberJoinTimeoutMs`).
 const NEW_MEMBER_JOIN_TIMEOUT_MS: u64 = 5 * 60 * 1000;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Member {
     pub(super) group_instance_id: Option<String>,
     pub(super) client_id: String,

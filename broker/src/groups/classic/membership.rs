@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catena_protocol::group_records::subscribed_topics;
 
+use super::ClassicGroup;
 use super::effects::{Turn, millis};
 use super::join::refused;
 use super::member::Member;
-use super::ClassicGroup;
 use crate::groups::types::{GroupError, JoinedMember, Protocol};
 
 impl ClassicGroup {

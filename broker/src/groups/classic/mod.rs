@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::types::{GroupError, GroupState};
 
-pub use effects::{Effects, Persist, Reply, RequestId, Then, Turn};
+pub use effects::{Effects, Persist, Reply, RequestId, Turn};
 pub use join::Joining;
 pub use snapshot::empty_group;
 

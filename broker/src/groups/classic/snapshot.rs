@@ -72,12 +72,13 @@ impl ClassicGroup {
         let mut members = BTreeMap::new();
         self.static_members.clear();
         for stored in &record.members {
-            let mut member = here.remove(&stored.member_id).unwrap_or_else(|| {
-                let mut member = loaded(stored, record.protocol.as_deref());
+            let known = here.remove(&stored.member_id);
+            let begins = known.is_none();
+            let mut member = known.unwrap_or_default();
+            member.apply(stored, record.protocol.as_deref());
+            if begins {
                 member.touch(turn);
-                member
-            });
-            member.assignment = own(&stored.assignment);
+            }
             self.index_static(&stored.member_id, stored.group_instance_id.as_deref());
             members.insert(stored.member_id.clone(), member);
         }
@@ -104,19 +105,18 @@ impl ClassicGroup {
     }
 }
 
-fn loaded(stored: &MemberMetadata, protocol: Option<&str>) -> Member {
-    let name = protocol.unwrap_or_default().to_owned();
-    Member {
-        group_instance_id: stored.group_instance_id.clone(),
-        client_id: stored.client_id.clone(),
-        client_host: stored.client_host.clone(),
-        rebalance_timeout_ms: stored.rebalance_timeout_ms,
-        session_timeout_ms: stored.session_timeout_ms,
-        protocols: vec![Protocol { name, metadata: own(&stored.subscription) }],
-        assignment: Bytes::new(),
-        awaiting_join: None,
-        awaiting_sync: None,
-        is_new: false,
-        expires_at_ms: None,
+impl Member {
+    /// Of the protocols, a record has the chosen one only. The others are known if the member is here already.
+    fn apply(&mut self, stored: &MemberMetadata, protocol: Option<&str>) {
+        self.group_instance_id = stored.group_instance_id.clone();
+        self.client_id = stored.client_id.clone();
+        self.client_host = stored.client_host.clone();
+        self.rebalance_timeout_ms = stored.rebalance_timeout_ms;
+        self.session_timeout_ms = stored.session_timeout_ms;
+        self.assignment = own(&stored.assignment);
+        let name = protocol.unwrap_or_default();
+        if !self.supports(name) || self.metadata(name) != stored.subscription {
+            self.protocols = vec![Protocol { name: name.to_owned(), metadata: own(&stored.subscription) }];
+        }
     }
 }

@@ -5,9 +5,9 @@
 //!
 //! Source: Apache Kafka, `GroupMetadataManager.updateStaticMemberThenRebalanceOrCompleteJoin`.
 
+use super::ClassicGroup;
 use super::effects::{Then, Turn};
 use super::join::{Joining, refused};
-use super::ClassicGroup;
 use crate::groups::types::{GroupError, GroupState, JoinEvent, Joined, Protocol};
 
 /// Who took whose place, to be told or taken back.

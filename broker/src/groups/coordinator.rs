@@ -1,0 +1,354 @@
+//! The coordinator of one partition of `__consumer_offsets`: takes events, appends records, answers.
+//!
+//! What must always hold:
+//! - Records are in the log before they are applied; what the log refused was never applied.
+//! - Whoever waits (`waiting`) waits in a member of a group; both forget it together.
+//! - Nothing here waits: time comes in, answers go to the outbox, `next_deadline_ms` says when to come back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use catena_protocol::group_records::Record;
+use tokio::sync::oneshot::Sender;
+use tracing::{info, warn};
+
+use super::classic::{ClassicGroup, Effects, Joining, Limits, Now, Persist, Reply, RequestId, Turn, empty_group};
+use super::log::GroupLog;
+use super::message::{Message, answer};
+use super::offsets;
+use super::outbox::Outbox;
+use super::stats::{Counters, Gauge};
+use super::table::GroupTable;
+use super::types::{
+    CommitEvent, CommitReply, DeleteOffsetsEvent, DeleteOffsetsReply, DescribeReply, FetchOffsetsEvent,
+    FetchOffsetsReply, GroupError, HeartbeatEvent, JoinEvent, JoinRefused, JoinReply, LeaveEvent, LeaveReply,
+    SyncEvent, SyncReply,
+};
+
+/// What all coordinators of a broker are told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What groups are bounded by.
+    pub limits: Limits,
+    /// `offset.metadata.max.bytes`.
+    pub offset_metadata_max: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub cleanup_interval_ms: u64,
+    /// Makes member ids unique.
+    pub unique: fn() -> String,
+}
+
+enum Waiting {
+    Join(Sender<JoinReply>),
+    Sync(Sender<SyncReply>),
+}
+
+/// The groups of one partition, loaded.
+pub struct Coordinator<L> {
+    log: L,
+    table: GroupTable,
+    settings: Arc<Settings>,
+    counters: Arc<Counters>,
+    groups_gauge: Gauge,
+    members_gauge: Gauge,
+    /// Members of all groups.
+    members: usize,
+    /// Groups that want to be woken; entries of groups that changed their mind do no harm.
+    deadlines: BTreeSet<(u64, String)>,
+    cleanup_at_ms: u64,
+    waiting: HashMap<RequestId, Waiting>,
+    last_request: RequestId,
+    /// Answers on their way.
+    pub outbox: Outbox,
+}
+
+impl<L: GroupLog> Coordinator<L> {
+    /// Begins with what was loaded. Members get a fresh session.
+    pub fn new(log: L, table: GroupTable, settings: Arc<Settings>, counters: Arc<Counters>, now: Now) -> Self {
+        let mut coordinator = Self {
+            groups_gauge: Gauge::of(&counters.groups),
+            members_gauge: Gauge::of(&counters.members),
+            members: table.iter().map(|(_, group)| group.classic.members()).sum(),
+            cleanup_at_ms: now.steady_ms.saturating_add(settings.cleanup_interval_ms),
+            log,
+            table,
+            settings,
+            counters,
+            deadlines: BTreeSet::new(),
+            waiting: HashMap::new(),
+            last_request: 0,
+            outbox: Outbox::default(),
+        };
+        coordinator.begin_sessions(now);
+        coordinator
+    }
+
+    fn begin_sessions(&mut self, now: Now) {
+        let ids: Vec<String> = self.table.iter().map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let wake_at_ms = self.table.get(&id).and_then(|group| group.classic.next_deadline_ms());
+            self.wake(&id, wake_at_ms);
+            self.with_group(&id, now, ClassicGroup::loaded);
+        }
+        self.count();
+    }
+
+    /// Handles an event.
+    pub fn handle(&mut self, message: Message, now: Now) {
+        match message {
+            Message::Join(event, to) => self.join(&event, to, now),
+            Message::Sync(event, to) => self.sync(&event, to, now),
+            Message::Heartbeat(event, to) => {
+                let reply = self.heartbeat(&event, now);
+                self.outbox.answer(answer(to, reply));
+            }
+            Message::Leave(event, to) => {
+                let reply = self.leave(&event, now);
+                self.outbox.answer(answer(to, reply));
+            }
+            Message::Commit(event, to) => {
+                let reply = self.commit(&event, now);
+                self.outbox.answer(answer(to, reply));
+            }
+            Message::FetchOffsets(event, to) => self.outbox.answer(answer(to, self.fetch_offsets(&event))),
+            Message::DeleteOffsets(event, to) => {
+                let reply = self.delete_offsets(&event, now);
+                self.outbox.answer(answer(to, reply));
+            }
+            Message::Describe(id, to) => self.outbox.answer(answer(to, self.describe(&id))),
+            Message::List(filter, to) => self.outbox.answer(answer(to, Ok(self.table.list(&filter)))),
+            Message::DeleteGroup(id, to) => {
+                let reply = self.delete_group(&id, now);
+                self.outbox.answer(answer(to, reply));
+            }
+            Message::TopicDeleted(topic) => self.topic_deleted(&topic, now),
+            Message::Load => {}
+        }
+        self.count();
+    }
+
+    fn join(&mut self, event: &JoinEvent, to: Sender<JoinReply>, now: Now) {
+        if let Err(refused) = self.ensure_group(event, now) {
+            return self.outbox.answer(answer(to, Err(refused)));
+        }
+        let request = self.wait(Waiting::Join(to));
+        let unique = (self.settings.unique)();
+        let joining = Joining { event, request, unique: &unique };
+        self.with_group(&event.group_id, now, |group, turn| group.join(joining, turn));
+    }
+
+    /// Only who has no id yet makes a group.
+    fn ensure_group(&mut self, event: &JoinEvent, now: Now) -> Result<(), JoinRefused> {
+        if self.table.get(&event.group_id).is_some() {
+            return Ok(());
+        }
+        if !event.member_id.is_empty() {
+            return Err(JoinRefused { error: GroupError::UnknownMemberId, member_id: event.member_id.clone() });
+        }
+        let record = Record::Group(event.group_id.clone(), Some(empty_group(now)));
+        Ok(self.store(&[record], now)?)
+    }
+
+    fn sync(&mut self, event: &SyncEvent, to: Sender<SyncReply>, now: Now) {
+        if self.table.get(&event.group_id).is_none() {
+            return self.outbox.answer(answer(to, Err(GroupError::UnknownMemberId)));
+        }
+        let request = self.wait(Waiting::Sync(to));
+        self.with_group(&event.group_id, now, |group, turn| group.sync(event, request, turn));
+    }
+
+    fn heartbeat(&mut self, event: &HeartbeatEvent, now: Now) -> Result<(), GroupError> {
+        let beaten = self.with_group(&event.group_id, now, |group, turn| group.heartbeat(event, turn));
+        beaten.unwrap_or(Err(GroupError::UnknownMemberId))
+    }
+
+    fn leave(&mut self, event: &LeaveEvent, now: Now) -> LeaveReply {
+        let left = self.with_group(&event.group_id, now, |group, turn| group.leave(&event.members, turn));
+        Ok(left.unwrap_or_else(|| vec![Err(GroupError::UnknownMemberId); event.members.len()]))
+    }
+
+    fn commit(&mut self, event: &CommitEvent, now: Now) -> CommitReply {
+        match self.with_group(&event.group_id, now, |group, turn| group.check_commit(event, turn)) {
+            Some(checked) => checked?,
+            // A consumer without group management needs no group.
+            None if event.generation < 0 => {}
+            None if event.knows_group_id_not_found => return Err(GroupError::GroupIdNotFound),
+            None => return Err(GroupError::IllegalGeneration),
+        }
+        let (records, results) = offsets::commit(event, self.settings.offset_metadata_max, now.wall_ms);
+        self.store(&records, now)?;
+        self.counters.commits.add(records.len());
+        Ok(results)
+    }
+
+    fn fetch_offsets(&self, event: &FetchOffsetsEvent) -> FetchOffsetsReply {
+        let nothing = offsets::Offsets::default();
+        let offsets = self.table.get(&event.group_id).map_or(&nothing, |group| &group.offsets);
+        Ok(offsets.fetch(event.topics.as_deref()))
+    }
+
+    fn delete_offsets(&mut self, event: &DeleteOffsetsEvent, now: Now) -> DeleteOffsetsReply {
+        let group = self.table.get(&event.group_id).ok_or(GroupError::GroupIdNotFound)?;
+        group.classic.check_delete_offsets()?;
+        let (records, results) = group.offsets.delete(event, &group.classic);
+        self.store(&records, now)?;
+        Ok(results)
+    }
+
+    fn describe(&self, id: &str) -> DescribeReply {
+        let group = self.table.get(id).ok_or(GroupError::GroupIdNotFound)?;
+        Ok(group.classic.describe())
+    }
+
+    fn delete_group(&mut self, id: &str, now: Now) -> Result<(), GroupError> {
+        let group = self.table.get(id).ok_or(GroupError::GroupIdNotFound)?;
+        group.classic.check_delete()?;
+        let mut records = group.offsets.delete_all(id);
+        records.push(Record::Group(id.to_owned(), None));
+        self.store(&records, now)
+    }
+
+    fn topic_deleted(&mut self, topic: &str, now: Now) {
+        let records: Vec<Record> =
+            self.table.iter().flat_map(|(id, group)| group.offsets.delete_topic(id, topic)).collect();
+        if let Err(error) = self.store(&records, now) {
+            warn!(topic, "the offsets of a deleted topic stay: {error}");
+        }
+    }
+
+    /// Does what is due.
+    pub fn expire(&mut self, now: Now) {
+        while let Some((at_ms, id)) = self.deadlines.pop_first() {
+            if at_ms > now.steady_ms {
+                self.deadlines.insert((at_ms, id));
+                break;
+            }
+            if let Some(group) = self.table.get_mut(&id) {
+                group.wake_at_ms = None;
+            }
+            self.with_group(&id, now, ClassicGroup::expire);
+        }
+        if self.cleanup_at_ms <= now.steady_ms {
+            self.cleanup_at_ms = now.steady_ms.saturating_add(self.settings.cleanup_interval_ms);
+            self.clean_up(now);
+        }
+        self.count();
+    }
+
+    /// Removes offsets that were not used for long, and empty groups without offsets.
+    fn clean_up(&mut self, now: Now) {
+        let (mut records, mut expired) = (Vec::new(), 0);
+        for (id, group) in self.table.iter() {
+            let tombstones = group.offsets.expire(id, &group.classic, now.wall_ms, self.settings.retention_ms);
+            let none_left = tombstones.len() == group.offsets.len();
+            expired += tombstones.len();
+            records.extend(tombstones);
+            if none_left && group.classic.is_unused() {
+                records.push(Record::Group(id.clone(), None));
+            }
+        }
+        match self.store(&records, now) {
+            Ok(()) => self.counters.expired_offsets.add(expired),
+            Err(error) => warn!("old offsets stay for now: {error}"),
+        }
+    }
+
+    /// When `expire` wants to be called (steady clock).
+    pub fn next_deadline_ms(&self) -> u64 {
+        self.deadlines.first().map_or(self.cleanup_at_ms, |(at_ms, _)| self.cleanup_at_ms.min(*at_ms))
+    }
+
+    /// Answers everybody who waits in a group. What is in the outbox still leaves in order.
+    pub fn unload(&mut self, error: GroupError, now: Now) {
+        let ids: Vec<String> = self.table.iter().map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.with_group(&id, now, |group, turn| group.unload(error, turn));
+        }
+    }
+
+    fn wait(&mut self, waiting: Waiting) -> RequestId {
+        self.last_request += 1;
+        self.waiting.insert(self.last_request, waiting);
+        self.last_request
+    }
+
+    /// Lets a group handle an event and does what that causes.
+    fn with_group<T>(
+        &mut self,
+        id: &str,
+        now: Now,
+        event: impl FnOnce(&mut ClassicGroup, &mut Turn) -> T,
+    ) -> Option<T> {
+        let settings = self.settings.clone();
+        let group = &mut self.table.get_mut(id)?.classic;
+        let before = (group.state(), group.generation(), group.members());
+        let mut turn = Turn::new(now, &settings.limits);
+        let outcome = event(group, &mut turn);
+        self.settle(id, turn.effects, now);
+        let group = &self.table.get(id)?.classic;
+        self.members = self.members.saturating_sub(before.2) + group.members();
+        if before != (group.state(), group.generation(), group.members()) {
+            let (state, generation, members) = (group.state().name(), group.generation(), group.members());
+            info!(group = id, state, generation, members, "group changed");
+        }
+        Some(outcome)
+    }
+
+    fn settle(&mut self, id: &str, mut effects: Effects, now: Now) {
+        loop {
+            self.counters.rebalances.add(effects.rebalances);
+            self.counters.expired_members.add(effects.expired_members);
+            effects.replies.into_iter().for_each(|(request, reply)| self.reply(request, reply));
+            self.wake(id, effects.wake_at_ms);
+            let Some(persist) = effects.persist else { break };
+            effects = self.persist(id, persist, now);
+        }
+    }
+
+    fn persist(&mut self, id: &str, persist: Persist, now: Now) -> Effects {
+        let outcome = self.store(&[Record::Group(id.to_owned(), Some(persist.metadata))], now);
+        let mut turn = Turn::new(now, &self.settings.limits);
+        if let Some(group) = self.table.get_mut(id) {
+            group.classic.persisted(persist.then, outcome, &mut turn);
+        }
+        turn.effects
+    }
+
+    fn reply(&mut self, request: RequestId, reply: Reply) {
+        match (self.waiting.remove(&request), reply) {
+            (Some(Waiting::Join(to)), Reply::Join(reply)) => self.outbox.answer(answer(to, reply)),
+            (Some(Waiting::Sync(to)), Reply::Sync(reply)) => self.outbox.answer(answer(to, reply)),
+            (Some(_) | None, _) => debug_assert!(false, "request {request} is answered twice or in the wrong way"),
+        }
+    }
+
+    /// Appends, then applies. Every later answer waits until the records are durable.
+    fn store(&mut self, records: &[Record], now: Now) -> Result<(), GroupError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.outbox.wait_for(self.log.append(records, now.wall_ms)?);
+        for record in records {
+            self.table.apply(record, now, &self.settings.limits);
+        }
+        Ok(())
+    }
+
+    fn wake(&mut self, id: &str, at_ms: Option<u64>) {
+        let (Some(at_ms), Some(group)) = (at_ms, self.table.get_mut(id)) else { return };
+        match group.wake_at_ms {
+            Some(before_ms) if before_ms <= at_ms => return,
+            Some(before_ms) => self.deadlines.remove(&(before_ms, id.to_owned())),
+            None => true,
+        };
+        group.wake_at_ms = Some(at_ms);
+        self.deadlines.insert((at_ms, id.to_owned()));
+    }
+
+    fn count(&mut self) {
+        self.groups_gauge.set(self.table.len());
+        self.members_gauge.set(self.members);
+    }
+}

@@ -1,0 +1,142 @@
+//! The log that groups are kept in: records in, records back at start.
+//!
+//! What must always hold: one `append` is one append to the partition, however many batches its records take, so that
+//! all of them are in the log or none. Nothing in the log can keep a partition from being loaded but a failing disk:
+//! what cannot be read as a record of the coordinator is skipped, counted and said once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use catena_protocol::batch::BatchHeader;
+use catena_protocol::group_records::Record;
+use catena_protocol::records::{BatchBuilder, records};
+use catena_storage::{AppendError, AppendOrigin, PartitionLog, ReadError, ReadUpTo, StoreError};
+use tracing::error;
+
+use super::types::GroupError;
+
+/// Bytes read at a time while loading.
+const READ_BYTES: usize = 1 << 20;
+
+/// Completes when an append is durable, or never will be.
+pub type Durable = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// Where a partition's groups are kept. Tests bring one that fails.
+pub trait GroupLog: Send + Sync + 'static {
+    /// Appends records, all or none.
+    ///
+    /// # Errors
+    /// Why nothing was appended.
+    fn append(&self, records: &[Record], now_ms: i64) -> Result<Durable, GroupError>;
+
+    /// Gives every record, oldest first. Blocking.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    fn replay(&self, apply: &mut dyn FnMut(Record)) -> Result<(), ReadError>;
+}
+
+impl GroupLog for Arc<PartitionLog> {
+    fn append(&self, records: &[Record], now_ms: i64) -> Result<Durable, GroupError> {
+        let batches = encode(records, self.config().max_message_bytes, now_ms)?;
+        let appended = PartitionLog::append(self, batches, AppendOrigin::Coordinator, now_ms);
+        let appended = appended.map_err(|error| refused(&error))?;
+        Ok(Box::pin(appended.commit.durable()))
+    }
+
+    fn replay(&self, apply: &mut dyn FnMut(Record)) -> Result<(), ReadError> {
+        let mut skipped = 0;
+        let offsets = self.offsets();
+        let mut at = offsets.log_start;
+        while at < offsets.log_end {
+            let slice = self.read(at, READ_BYTES, true, ReadUpTo::LogEnd)?;
+            let next = replay_slice(&slice.bytes, at, apply, &mut skipped);
+            if next <= at {
+                return Err(ReadError::Corrupt { offset: at });
+            }
+            at = next;
+        }
+        if skipped > 0 {
+            error!(
+                partition = self.index(),
+                skipped, "__consumer_offsets holds records that are not the coordinator's"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Records as batches of at most `batch_bytes_max`, one after the other.
+fn encode(records: &[Record], batch_bytes_max: usize, now_ms: i64) -> Result<Bytes, GroupError> {
+    let mut batches = BytesMut::new();
+    let mut batch = BatchBuilder::new();
+    for record in records.iter().filter_map(Record::encode) {
+        let record_len = record.key.len() + record.value.as_ref().map_or(0, Bytes::len) + RECORD_OVERHEAD_MAX;
+        if !batch.is_empty() && batch.size() + record_len > batch_bytes_max {
+            batches.extend_from_slice(&built(&batch)?);
+            batch = BatchBuilder::new();
+        }
+        batch.push(now_ms, Some(&record.key), record.value.as_deref());
+    }
+    batches.extend_from_slice(&built(&batch)?);
+    Ok(batches.freeze())
+}
+
+/// Lengths, attributes, timestamp and offset of a record take no more.
+const RECORD_OVERHEAD_MAX: usize = 40;
+
+fn built(batch: &BatchBuilder) -> Result<Bytes, GroupError> {
+    batch.build().map_err(|_| GroupError::RecordTooLarge)
+}
+
+/// As Kafka's `CoordinatorOperationExceptionHelper`, with a full store as something that passes.
+fn refused(error: &AppendError) -> GroupError {
+    match error {
+        AppendError::TooLarge { .. } | AppendError::LargerThanSegment { .. } => GroupError::RecordTooLarge,
+        AppendError::Store(StoreError::Full) => GroupError::CoordinatorNotAvailable,
+        AppendError::Store(StoreError::Failed(_)) => GroupError::NotCoordinator,
+        AppendError::Corrupt(_)
+        | AppendError::InvalidRecord(_)
+        | AppendError::UnsupportedMagic(_)
+        | AppendError::UnsupportedCompression(_)
+        | AppendError::InvalidTimestamp { .. }
+        | AppendError::OutOfOrderSequence { .. }
+        | AppendError::InvalidProducerEpoch { .. }
+        | AppendError::InvalidTransaction(_) => {
+            error!("the group coordinator's own records are refused: {error}");
+            GroupError::CoordinatorNotAvailable
+        }
+    }
+}
+
+/// Gives the records of whole batches from offset `from` on, and the offset after the last batch.
+fn replay_slice(mut bytes: &[u8], from: i64, apply: &mut dyn FnMut(Record), skipped: &mut u64) -> i64 {
+    let mut next = from;
+    while let Ok(header) = BatchHeader::parse_whole(bytes) {
+        let (batch, rest) = bytes.split_at(header.size());
+        replay_batch(&header, batch, from, apply, skipped);
+        next = header.next_offset();
+        bytes = rest;
+    }
+    next
+}
+
+fn replay_batch(header: &BatchHeader, batch: &[u8], from: i64, apply: &mut dyn FnMut(Record), skipped: &mut u64) {
+    if header.is_control() {
+        return;
+    }
+    let Ok(records) = records(batch) else {
+        *skipped += 1;
+        return;
+    };
+    for record in records {
+        let decoded = record.ok().map(|record| (record.offset, record.key, record.value));
+        match decoded.map(|(offset, key, value)| (offset, Record::decode(key.unwrap_or_default(), value))) {
+            Some((offset, _)) if offset < from => {}
+            Some((_, Ok(Record::Unknown(_)) | Err(_))) | None => *skipped += 1,
+            Some((_, Ok(record))) => apply(record),
+        }
+    }
+}
