@@ -7,8 +7,15 @@
 use catena_protocol::error_code::ErrorCode;
 use catena_storage::{AppendError, ReadError, StoreError, TopicError};
 
+use crate::config::describe::ResourceError;
 use crate::fetch::{FetchError, SessionError};
 use crate::groups::GroupError;
+use crate::topics::creation::CreateError;
+use crate::topics::deletion::DeleteError;
+use crate::topics::growth::GrowthError;
+use crate::topics::listing::InvalidCursor;
+use crate::topics::name::InvalidName;
+use crate::topics::{AutoCreateError, ChangeError};
 
 /// What a client is told about a failed append.
 pub fn append(error: &AppendError) -> ErrorCode {
@@ -95,5 +102,96 @@ pub fn group(error: GroupError) -> ErrorCode {
         GroupError::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
         GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
         GroupError::RecordTooLarge => ErrorCode::UnknownServerError,
+    }
+}
+
+/// What a client is told about topics that were not created, grown or deleted; `rule` speaks of broken rules.
+pub fn change<E>(error: &ChangeError<E>, rule: impl Fn(&E) -> ErrorCode) -> ErrorCode {
+    match error {
+        ChangeError::Rule(error) => rule(error),
+        ChangeError::Storage(error) => topic(error),
+        ChangeError::Interrupted => ErrorCode::UnknownServerError,
+    }
+}
+
+/// What a client is told about a topic that breaks a rule of creation.
+pub fn creation(error: &CreateError) -> ErrorCode {
+    match error {
+        CreateError::Name(error) => topic_name(error),
+        CreateError::Collision { .. } => ErrorCode::InvalidTopicException,
+        CreateError::Exists(_) => ErrorCode::TopicAlreadyExists,
+        CreateError::Configs(_) => ErrorCode::InvalidConfig,
+        CreateError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
+        CreateError::NoReplicas | CreateError::TooManyReplicas(_) => ErrorCode::InvalidReplicationFactor,
+        CreateError::NoPartitions => ErrorCode::InvalidPartitions,
+        CreateError::TooManyPartitions => ErrorCode::PolicyViolation,
+        CreateError::Duplicate
+        | CreateError::ClusterMetadata
+        | CreateError::FactorAndAssignment
+        | CreateError::PartitionsAndAssignment => ErrorCode::InvalidRequest,
+    }
+}
+
+/// What a client is told about a topic that cannot grow so.
+pub fn growth(error: &GrowthError) -> ErrorCode {
+    match error {
+        GrowthError::Duplicate => ErrorCode::InvalidRequest,
+        GrowthError::Unknown => ErrorCode::UnknownTopicOrPartition,
+        GrowthError::Same(_) | GrowthError::Fewer { .. } => ErrorCode::InvalidPartitions,
+        GrowthError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
+        GrowthError::TooMany => ErrorCode::PolicyViolation,
+    }
+}
+
+/// What a client is told about a topic that is not deleted.
+pub fn deletion(error: &DeleteError) -> ErrorCode {
+    match error {
+        DeleteError::UnknownName => ErrorCode::UnknownTopicOrPartition,
+        DeleteError::UnknownId => ErrorCode::UnknownTopicId,
+        DeleteError::Disabled => ErrorCode::TopicDeletionDisabled,
+        DeleteError::Neither
+        | DeleteError::Both
+        | DeleteError::DuplicateName
+        | DeleteError::DuplicateId
+        | DeleteError::NameOfGivenId => ErrorCode::InvalidRequest,
+    }
+}
+
+/// What a client is told about a topic that it named, that is not there, and that was not made.
+pub fn auto_creation(error: &AutoCreateError) -> ErrorCode {
+    match error {
+        AutoCreateError::Name(error) => topic_name(error),
+        AutoCreateError::NotThere => ErrorCode::UnknownTopicOrPartition,
+        AutoCreateError::Create(error) => change(error, creation),
+    }
+}
+
+/// What a client is told about a name that no topic can have.
+pub fn topic_name(error: &InvalidName) -> ErrorCode {
+    match error {
+        InvalidName::Empty
+        | InvalidName::Directory(_)
+        | InvalidName::TooLong(_)
+        | InvalidName::IllegalCharacters(_) => ErrorCode::InvalidTopicException,
+    }
+}
+
+/// What a client is told about a page that begins nowhere.
+pub fn cursor(error: &InvalidCursor) -> ErrorCode {
+    match error {
+        InvalidCursor::Topic(_) | InvalidCursor::Partition(..) => ErrorCode::InvalidRequest,
+    }
+}
+
+/// What a client is told about a resource whose settings it cannot have.
+pub fn config_resource(error: &ResourceError) -> ErrorCode {
+    match error {
+        ResourceError::OtherBroker(..)
+        | ResourceError::OtherLogger(..)
+        | ResourceError::BrokerNotANumber(_)
+        | ResourceError::NoBroker
+        | ResourceError::NoSubscription
+        | ResourceError::NoGroup
+        | ResourceError::TooMany => ErrorCode::InvalidRequest,
     }
 }

@@ -170,7 +170,7 @@ fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedLis
     let (stop, stopping) = Stopping::new();
     let config = Arc::new(config);
     let broker = Broker {
-        topics: Topics::new(storage.clone(), config.topics.auto_create, config.topics.num_partitions as u32),
+        topics: Topics::new(storage.clone(), &config),
         groups: Groups::new(storage.clone(), config.groups.clone(), stopping.clone()),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
         metrics: Arc::new(Metrics::default()),

@@ -1,1 +1,73 @@
-//! (to be written)
+//! CreateTopics (19), versions 2 to 7: new topics, or only the check whether they could be.
+//!
+//! v4 makes partitions and replication factor optional (-1), v5 is flexible and tells partitions and settings of what was
+//! created, v7 the topic id.
+//!
+//! Answers are in the request's order, and complete when they leave: `timeoutMs` is not needed. A check tells no topic
+//! id; Kafka tells one that no topic will ever have.
+//!
+//! Source: Apache Kafka, `ControllerApis.createTopics`, `ReplicationControlManager.createTopics`.
+
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
+use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use super::explain;
+use crate::broker::{Broker, RequestContext};
+use crate::config::describe::{self, Described};
+use crate::errors;
+use crate::topics::Created;
+use crate::topics::creation::{Assignment, TopicRequest};
+
+/// Answers for each topic.
+pub async fn handle(broker: &Broker, _context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let topics = request.topics.into_iter().map(asked).collect();
+    let outcomes = broker.topics.create(topics, request.validate_only).await;
+    let answer = |(name, outcome)| {
+        let answer = CreatableTopicResult::default().with_name(TopicName(StrBytes::from_string(name)));
+        match outcome {
+            Ok(created) => with_created(broker, answer, &created),
+            Err(error) => answer
+                .with_error_code(errors::change(&error, errors::creation).code())
+                .with_error_message(Some(explain::message(&error)))
+                .with_configs(Some(Vec::new())),
+        }
+    };
+    CreateTopicsResponse::default().with_topics(outcomes.into_iter().map(answer).collect())
+}
+
+fn asked(topic: CreatableTopic) -> TopicRequest {
+    let assignments = topic.assignments.into_iter().map(|wanted| Assignment {
+        partition: wanted.partition_index,
+        brokers: wanted.broker_ids.into_iter().map(|id| id.0).collect(),
+    });
+    let configs =
+        topic.configs.into_iter().map(|config| (config.name.to_string(), config.value.map(|v| v.to_string())));
+    TopicRequest {
+        name: topic.name.to_string(),
+        partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        assignments: assignments.collect(),
+        configs: configs.collect(),
+    }
+}
+
+fn with_created(broker: &Broker, answer: CreatableTopicResult, created: &Created) -> CreatableTopicResult {
+    let described = describe::of_topic(&created.configs, &broker.config.settings);
+    answer
+        .with_error_message(None)
+        .with_topic_id(created.id)
+        .with_num_partitions(i32::try_from(created.partitions).unwrap_or(i32::MAX))
+        .with_replication_factor(1)
+        .with_configs(Some(described.into_iter().map(config).collect()))
+}
+
+fn config(described: Described) -> CreatableTopicConfigs {
+    CreatableTopicConfigs::default()
+        .with_name(StrBytes::from_static_str(described.definition.name))
+        .with_value(described.value.map(StrBytes::from_string))
+        .with_read_only(described.read_only)
+        .with_config_source(describe::source_id(described.source))
+        .with_is_sensitive(described.definition.is_sensitive())
+}

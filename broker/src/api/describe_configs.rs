@@ -1,1 +1,154 @@
-//! (to be written)
+//! DescribeConfigs (32), versions 1 to 4: settings in force, where they come from and what stands behind them.
+//!
+//! v3 adds types and documentation, v4 is flexible. Resources: topics, this broker, what all brokers set while they run
+//! (nothing yet), log levels (one, of the whole broker), client metrics (no subscriptions yet), groups (nothing set yet).
+//! One answer holds at most `SETTINGS_MAX` settings; the resources beyond are refused.
+//!
+//! Source: Apache Kafka, `ConfigHelper.describeConfigs`.
+
+use catena_protocol::error_code::ErrorCode;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
+use tracing::level_filters::LevelFilter;
+
+use super::explain;
+use crate::broker::{Broker, RequestContext};
+use crate::config::describe::{self, Described, ResourceError, Synonym};
+use crate::errors;
+use crate::topics::name;
+
+/// Most settings in one answer: those of some ten thousand topics.
+const SETTINGS_MAX: usize = 400_000;
+
+/// The resource types of Kafka's `ConfigResource.Type`.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
+/// The source of a log level.
+const LOGGER_SOURCE: i8 = 6;
+
+/// Why a resource has no settings: a code, and a message where Kafka has one.
+struct Refusal(ErrorCode, Option<StrBytes>);
+
+/// Answers for each resource.
+pub async fn handle(
+    broker: &Broker,
+    _context: &RequestContext,
+    request: DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
+    let known = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
+    let understood = request.resources.iter().all(|resource| known.contains(&resource.resource_type));
+    let mut room = SETTINGS_MAX;
+    let mut answer = |resource: &DescribeConfigsResource| {
+        let settings = if understood { settings(broker, &request, resource) } else { Err(unknown_type()) };
+        result(resource, settings.and_then(|settings| within(&mut room, settings)))
+    };
+    DescribeConfigsResponse::default().with_results(request.resources.iter().map(&mut answer).collect())
+}
+
+fn settings(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    let name = resource.resource_name.as_str();
+    let described = match resource.resource_type {
+        TOPIC => of_topic(broker, name)?,
+        BROKER => describe::of_broker_named(name, &broker.config)?,
+        GROUP if name.is_empty() => return Err(ResourceError::NoGroup.into()),
+        GROUP => describe::of_group(&broker.config.settings),
+        BROKER_LOGGER => {
+            describe::check_logger(name, broker.config.node_id)?;
+            return Ok(log_level().filter(|found| is_asked(resource, &found.name)).into_iter().collect());
+        }
+        CLIENT_METRICS if name.is_empty() => return Err(ResourceError::NoSubscription.into()),
+        _ => Vec::new(),
+    };
+    let asked = described.into_iter().filter(|found| is_asked(resource, found.definition.name));
+    Ok(asked.map(|found| setting(request, found)).collect())
+}
+
+fn of_topic(broker: &Broker, name: &str) -> Result<Vec<Described>, Refusal> {
+    name::check(name).map_err(|error| Refusal(errors::topic_name(&error), Some(explain::message(&error))))?;
+    let topic = broker.storage.topic(name).ok_or(Refusal(ErrorCode::UnknownTopicOrPartition, None))?;
+    Ok(describe::of_topic(&topic.configs, &broker.config.settings))
+}
+
+/// The one log level there is; it is set with the start.
+fn log_level() -> Option<DescribeConfigsResourceResult> {
+    let level = LevelFilter::current().to_string().to_uppercase();
+    let root = DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str("root"))
+        .with_value(Some(StrBytes::from_string(level)))
+        .with_config_source(LOGGER_SOURCE)
+        .with_read_only(true);
+    Some(root)
+}
+
+/// No keys, or none in the list, means all.
+fn is_asked(resource: &DescribeConfigsResource, name: &str) -> bool {
+    let keys = resource.configuration_keys.as_deref().unwrap_or_default();
+    keys.is_empty() || keys.iter().any(|key| key.as_str() == name)
+}
+
+fn within<T>(room: &mut usize, settings: Vec<T>) -> Result<Vec<T>, Refusal> {
+    match room.checked_sub(settings.len()) {
+        Some(left) => *room = left,
+        None => return Err(ResourceError::TooMany.into()),
+    }
+    Ok(settings)
+}
+
+fn setting(request: &DescribeConfigsRequest, described: Described) -> DescribeConfigsResourceResult {
+    let definition = described.definition;
+    let synonyms = if request.include_synonyms { described.synonyms } else { Vec::new() };
+    let documentation = request.include_documentation.then(|| describe::documentation(definition)).flatten();
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(definition.name))
+        .with_value(described.value.map(StrBytes::from_string))
+        .with_read_only(described.read_only)
+        .with_config_source(describe::source_id(described.source))
+        .with_is_sensitive(definition.is_sensitive())
+        .with_synonyms(synonyms.into_iter().map(synonym).collect())
+        .with_config_type(describe::type_id(definition.kind))
+        .with_documentation(documentation.map(StrBytes::from_string))
+}
+
+fn synonym(synonym: Synonym) -> DescribeConfigsSynonym {
+    DescribeConfigsSynonym::default()
+        .with_name(StrBytes::from_static_str(synonym.name))
+        .with_value(synonym.value.map(StrBytes::from_string))
+        .with_source(describe::source_id(synonym.source))
+}
+
+fn result(
+    resource: &DescribeConfigsResource,
+    settings: Result<Vec<DescribeConfigsResourceResult>, Refusal>,
+) -> DescribeConfigsResult {
+    let answer = DescribeConfigsResult::default()
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone());
+    match settings {
+        Ok(settings) => answer.with_configs(settings),
+        Err(Refusal(error, message)) => {
+            answer.with_error_code(error.code()).with_error_message(message.or_else(|| Some(StrBytes::default())))
+        }
+    }
+}
+
+impl From<ResourceError> for Refusal {
+    fn from(error: ResourceError) -> Self {
+        Self(errors::config_resource(&error), Some(explain::message(&error)))
+    }
+}
+
+/// One resource of a type that nobody knows spoils the request, as in Kafka.
+fn unknown_type() -> Refusal {
+    Refusal(ErrorCode::InvalidRequest, None)
+}

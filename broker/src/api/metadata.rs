@@ -9,6 +9,7 @@
 //!
 //! Source: Apache Kafka, `KafkaApis.handleTopicMetadataRequest`.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use catena_protocol::error_code::ErrorCode;
@@ -21,29 +22,26 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use super::operations;
 use crate::broker::{Broker, RequestContext};
+use crate::errors;
 
-/// Authorized operations when the client did not ask for them.
-const NOT_ASKED: i32 = i32::MIN;
-/// All operations on a topic: READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
-/// All operations on the cluster: CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS,
-/// IDEMPOTENT_WRITE.
-const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 /// The version since which topics may be asked for by id.
 const IDS_SINCE: i16 = 12;
 
 /// Answers with the topics asked for.
 pub async fn handle(broker: &Broker, context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
     let topics = topics(broker, context, &request).await;
-    let operations = if request.include_topic_authorized_operations { TOPIC_OPERATIONS } else { NOT_ASKED };
-    let topics = topics.into_iter().map(|topic| topic.with_topic_authorized_operations(operations)).collect();
-    let of_cluster = if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { NOT_ASKED };
+    let of_topic = |topic: MetadataResponseTopic| {
+        let asked = request.include_topic_authorized_operations && topic.name.is_some();
+        topic.with_topic_authorized_operations(operations::of_topic(asked))
+    };
+    let of_cluster = operations::of_cluster(request.include_cluster_authorized_operations);
     MetadataResponse::default()
         .with_brokers(this_broker(broker, context))
         .with_cluster_id(Some(StrBytes::from_string(broker.storage.cluster_id().to_owned())))
         .with_controller_id(BrokerId(broker.config.node_id))
-        .with_topics(topics)
+        .with_topics(topics.into_iter().map(of_topic).collect())
         .with_cluster_authorized_operations(of_cluster)
 }
 
@@ -77,23 +75,24 @@ fn by_id(broker: &Broker, asked: &MetadataRequestTopic) -> MetadataResponseTopic
     broker.storage.topic_by_id(asked.topic_id).map_or_else(unknown, |topic| found(broker, &topic))
 }
 
+/// Each name once, in the order asked; those that are missing are created together, if both sides allow it.
 async fn by_name(broker: &Broker, asked: &[MetadataRequestTopic], may_create: bool) -> Vec<MetadataResponseTopic> {
-    let mut topics = Vec::with_capacity(asked.len());
-    for name in asked.iter().filter_map(|topic| topic.name.as_ref()) {
-        topics.push(match broker.storage.topic(name) {
+    let mut seen = HashSet::new();
+    let names: Vec<_> =
+        asked.iter().filter_map(|topic| topic.name.as_ref()).filter(|name| seen.insert(*name)).collect();
+    let missing = names.iter().filter(|name| broker.storage.topic(name).is_none()).map(|name| name.to_string());
+    let missing: Vec<_> = missing.collect();
+    let made = broker.topics.auto_create(missing.clone(), may_create).await;
+    let mut made: HashMap<_, _> = missing.into_iter().zip(made).collect();
+    let answer = |name: &TopicName| match made.remove(name.as_str()) {
+        Some(Ok(topic)) => found(broker, &topic),
+        Some(Err(error)) => topic_named(Some(name.clone()), Uuid::nil(), errors::auto_creation(&error)),
+        None => match broker.storage.topic(name) {
             Some(topic) => found(broker, &topic),
-            None => missing(broker, name, may_create).await,
-        });
-    }
-    topics
-}
-
-/// A topic that is not there: created if both sides allow it.
-async fn missing(broker: &Broker, name: &TopicName, may_create: bool) -> MetadataResponseTopic {
-    match broker.topics.auto_create(name, may_create).await {
-        Ok(topic) => found(broker, &topic),
-        Err(error) => topic_named(Some(name.clone()), Uuid::nil(), error),
-    }
+            None => topic_named(Some(name.clone()), Uuid::nil(), ErrorCode::UnknownTopicOrPartition),
+        },
+    };
+    names.into_iter().map(answer).collect()
 }
 
 fn refused(asked: &MetadataRequestTopic, error: ErrorCode) -> MetadataResponseTopic {

@@ -1,7 +1,8 @@
 //! The broker's configuration: one table of settings, read once, resolved into typed values.
 //!
 //! What must always hold:
-//! - A setting is defined in one line of the table (`broker_settings.tsv`, `topic_settings.tsv`): name, type, default,
+//! - A setting is defined in one line of the table (`broker_settings.tsv`, `topic_settings.tsv`,
+//!   `group_settings.tsv`): name, type, default,
 //!   bounds, when a change takes effect, whether Catena obeys it, and what it means. `docs/settings.md` is made of it.
 //! - Parsed is not resolved: `Settings` holds checked texts, `Config` what the code needs. Whoever holds a `Config` need
 //!   not check a value again.
@@ -15,6 +16,7 @@ use catena_storage::LogConfig;
 
 pub mod bounds;
 pub mod definition;
+pub mod describe;
 #[cfg(test)]
 mod docs;
 pub mod error;

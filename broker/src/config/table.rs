@@ -1,4 +1,4 @@
-//! The table of settings: one line each in the two embedded files, parsed once.
+//! The table of settings: one line each in the embedded files, parsed once.
 //!
 //! What must always hold: every line is well formed (tested; a line that is not would be missing here), names are
 //! unique and sorted, and defaults lie within their bounds.
@@ -10,9 +10,11 @@ use crate::config::definition::{Definition, Fallback, Kind, Support, Update};
 
 const BROKER_LINES: &str = include_str!("broker_settings.tsv");
 const TOPIC_LINES: &str = include_str!("topic_settings.tsv");
+const GROUP_LINES: &str = include_str!("group_settings.tsv");
 
 static BROKER: LazyLock<Vec<Definition>> = LazyLock::new(|| definitions(BROKER_LINES, broker_line));
 static TOPIC: LazyLock<Vec<Definition>> = LazyLock::new(|| definitions(TOPIC_LINES, topic_line));
+static GROUP: LazyLock<Vec<Definition>> = LazyLock::new(|| definitions(GROUP_LINES, topic_line));
 
 /// Every setting of the broker, by name.
 pub fn broker_settings() -> &'static [Definition] {
@@ -22,6 +24,11 @@ pub fn broker_settings() -> &'static [Definition] {
 /// Every setting of a topic, by name.
 pub fn topic_settings() -> &'static [Definition] {
     &TOPIC
+}
+
+/// Every setting of a group, by name.
+pub fn group_settings() -> &'static [Definition] {
+    &GROUP
 }
 
 /// The broker's setting of that name.
@@ -104,22 +111,27 @@ mod tests {
     use super::*;
     use crate::config::value;
 
+    fn all() -> impl Iterator<Item = &'static Definition> {
+        broker_settings().iter().chain(topic_settings()).chain(group_settings())
+    }
+
     #[test]
     fn every_line_is_a_definition() {
         assert_eq!(broker_settings().len(), table_lines(BROKER_LINES).count());
         assert_eq!(topic_settings().len(), table_lines(TOPIC_LINES).count());
+        assert_eq!(group_settings().len(), table_lines(GROUP_LINES).count());
     }
 
     #[test]
     fn names_are_unique() {
-        for table in [broker_settings(), topic_settings()] {
+        for table in [broker_settings(), topic_settings(), group_settings()] {
             assert!(table.windows(2).all(|pair| pair[0].name < pair[1].name));
         }
     }
 
     #[test]
     fn defaults_lie_within_their_bounds() {
-        for definition in broker_settings().iter().chain(topic_settings()) {
+        for definition in all() {
             if let Some(default) = definition.default {
                 assert_eq!(value::check(definition, default), Ok(default.to_owned()), "{}", definition.name);
             }
@@ -127,15 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_topic_setting_is_a_broker_setting() {
-        for fallback in topic_settings().iter().flat_map(|definition| &definition.fallbacks) {
+    fn what_stands_behind_another_setting_is_a_broker_setting() {
+        for fallback in all().flat_map(|definition| &definition.fallbacks) {
             assert!(broker_setting(fallback.name).is_some(), "{}", fallback.name);
         }
     }
 
     #[test]
     fn settings_with_effect_are_documented() {
-        for definition in broker_settings().iter().chain(topic_settings()) {
+        for definition in all() {
             let documented = definition.documentation.ends_with('.');
             assert!(documented || definition.support != Support::Honoured, "{}", definition.name);
         }

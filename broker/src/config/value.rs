@@ -3,6 +3,7 @@
 //! What must always hold: `check` trims and accepts exactly what Kafka's `ConfigDef.parseType` accepts for the type,
 //! and a text that it returned reads back as that type.
 
+use crate::config::bounds::list_items;
 use crate::config::definition::{Definition, Kind};
 use crate::config::error::InvalidValue;
 
@@ -43,12 +44,13 @@ fn check_boolean(text: &str) -> Result<(), String> {
     Err("Expected value to be either true or false".to_owned())
 }
 
-/// The text as it is shown and read back: booleans in lower case, numbers without a plus sign.
+/// The text as it is shown and read back: booleans in lower case, numbers without a plus sign, lists without spaces.
 fn normal_form(kind: Kind, text: &str) -> String {
     match kind {
         Kind::Boolean => text.to_ascii_lowercase(),
         Kind::Short | Kind::Int | Kind::Long | Kind::Double => text.trim_start_matches('+').to_owned(),
-        Kind::String | Kind::List | Kind::Password | Kind::Class => text.to_owned(),
+        Kind::List => list_items(text).collect::<Vec<_>>().join(","),
+        Kind::String | Kind::Password | Kind::Class => text.to_owned(),
     }
 }
 

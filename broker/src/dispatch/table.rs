@@ -98,8 +98,14 @@ table! {
     2 ListOffsets 1..=10 inline list_offsets;
     3 Metadata 0..=13 inline metadata;
     18 ApiVersions 0..=4 inline api_versions;
+    19 CreateTopics 2..=7 inline create_topics;
+    20 DeleteTopics 1..=6 inline delete_topics;
     22 InitProducerId 0..=5 inline init_producer_id;
     23 OffsetForLeaderEpoch 2..=4 inline offset_for_leader_epoch;
+    32 DescribeConfigs 1..=4 inline describe_configs;
+    37 CreatePartitions 0..=3 inline create_partitions;
+    60 DescribeCluster 0..=2 inline describe_cluster;
+    75 DescribeTopicPartitions 0..=0 inline describe_topic_partitions;
 }
 
 /// The row of an API, if there is one.

@@ -1,46 +1,280 @@
-//! Topics: creating them when a client names one that is not there.
+//! Topics: creating, growing, deleting and listing them.
+//!
+//! What must always hold:
+//! - What a client asks for is checked against the rules by pure functions (`creation`, `growth`, `deletion`,
+//!   `listing`); this file alone carries their plans to storage, in threads that may block.
+//! - A name is created once, however many connections ask for it at the same time; those that come second get the
+//!   topic, not an error, unless they asked to create it themselves.
 
-use std::collections::BTreeMap;
+pub mod assignment;
+pub mod configs;
+pub mod creation;
+pub mod deletion;
+pub mod growth;
+pub mod listing;
+pub mod name;
+
 use std::sync::Arc;
 
-use catena_protocol::error_code::ErrorCode;
 use catena_storage::{NewTopic, Storage, Topic, TopicError};
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+use tracing::{info, warn};
+use uuid::Uuid;
 
-/// Creates topics.
+use crate::config::Config;
+use crate::config::definition::Support;
+use crate::config::table;
+use crate::config::topic::TopicConfigs;
+use crate::topics::creation::{CreateError, Defaults, Taken, TopicRequest};
+use crate::topics::deletion::{DeleteError, Deletion, Named};
+use crate::topics::growth::{Growth, GrowthError, GrowthRequest, Size};
+use crate::topics::name::InvalidName;
+
+pub use name::is_internal;
+
+/// The topics of a broker.
 pub struct Topics {
     storage: Arc<Storage>,
-    enabled: bool,
-    partitions: u32,
+    defaults: Defaults,
+    auto_create: bool,
+    deletion_enabled: bool,
+    offsets_topic: TopicRequest,
 }
+
+/// A topic that was created, or would have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its id; nil when it was only to be checked.
+    pub id: Uuid,
+    /// Its partitions.
+    pub partitions: u32,
+    /// What it sets itself.
+    pub configs: TopicConfigs,
+}
+
+/// Why the catalog was not changed.
+#[derive(Debug, Error)]
+pub enum ChangeError<E> {
+    /// The request breaks a rule.
+    #[error(transparent)]
+    Rule(E),
+    /// Storage refuses: somebody else was quicker, or the disk cannot.
+    #[error(transparent)]
+    Storage(TopicError),
+    /// The broker stops, or failed.
+    #[error("the change was interrupted")]
+    Interrupted,
+}
+
+/// Why a topic that a client named is neither there nor made.
+#[derive(Debug, Error)]
+pub enum AutoCreateError {
+    /// The name can be no topic's.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// There is none, and it may not be made.
+    #[error("no such topic")]
+    NotThere,
+    /// It could not be made.
+    #[error(transparent)]
+    Create(#[from] ChangeError<CreateError>),
+}
+
+/// What came of one topic of a request, by its name.
+pub type Outcome<T, E> = (String, Result<T, ChangeError<E>>);
 
 impl Topics {
-    /// Topics of `storage`.
-    pub fn new(storage: Arc<Storage>, enabled: bool, partitions: u32) -> Self {
-        Self { storage, enabled, partitions }
+    /// The topics in `storage`, with the rules of `config`.
+    pub fn new(storage: Arc<Storage>, config: &Config) -> Self {
+        let defaults = Defaults {
+            node_id: config.node_id,
+            partitions: config.topics.num_partitions,
+            replication_factor: config.topics.replication_factor,
+        };
+        let offsets_topic =
+            offsets_topic(config.groups.offsets_topic_partitions, config.groups.offsets_topic_segment_bytes);
+        let (auto_create, deletion_enabled) = (config.topics.auto_create, config.topics.deletion_enabled);
+        Self { storage, defaults, auto_create, deletion_enabled, offsets_topic }
     }
 
-    /// Creates a topic with the defaults, or says why there is none.
-    pub async fn auto_create(&self, name: &str, allowed: bool) -> Result<Arc<Topic>, ErrorCode> {
-        if !self.enabled || !allowed {
-            return Err(ErrorCode::UnknownTopicOrPartition);
+    /// Creates topics, or only checks whether they could be; each name is answered once, in the request's order.
+    pub async fn create(&self, requests: Vec<TopicRequest>, only_check: bool) -> Vec<Outcome<Created, CreateError>> {
+        if requests.is_empty() {
+            return Vec::new();
         }
-        let new = NewTopic {
-            name: name.to_owned(),
-            partitions: self.partitions,
-            configs: BTreeMap::new(),
-            internal: is_internal(name),
-        };
+        let names: Vec<_> = requests.iter().map(|topic| topic.name.clone()).collect();
+        let (storage, defaults) = (self.storage.clone(), self.defaults);
+        let created = spawn_blocking(move || create(&storage, &requests, defaults, only_check)).await;
+        created.unwrap_or_else(|_| names.into_iter().map(|name| (name, Err(ChangeError::Interrupted))).collect())
+    }
+
+    /// Creates the topics of these names with the broker's defaults, where both sides allow it; the answers are in the
+    /// order of the names. A topic that is there by now is an answer, not an error.
+    pub async fn auto_create(&self, names: Vec<String>, allowed: bool) -> Vec<Result<Arc<Topic>, AutoCreateError>> {
+        let requests = names.iter().filter_map(|name| self.auto_creatable(name, allowed).ok()).collect();
+        let mut outcomes = self.create(requests, false).await.into_iter();
+        let mut answers = Vec::with_capacity(names.len());
+        for name in names {
+            answers.push(match self.auto_creatable(&name, allowed) {
+                Ok(_) => self.made(&name, outcomes.next()),
+                Err(error) => Err(error),
+            });
+        }
+        answers
+    }
+
+    /// The topic that keeps groups and committed offsets; made if it is not there yet.
+    ///
+    /// # Errors
+    /// What keeps it from being made.
+    pub async fn offsets_topic(&self) -> Result<Arc<Topic>, AutoCreateError> {
+        if let Some(topic) = self.storage.topic(name::CONSUMER_OFFSETS) {
+            return Ok(topic);
+        }
+        let outcome = self.create(vec![self.offsets_topic.clone()], false).await.pop();
+        self.made(name::CONSUMER_OFFSETS, outcome)
+    }
+
+    /// Deletes the topics that a request names; what it names twice is answered once.
+    ///
+    /// # Errors
+    /// `Disabled`, when this broker deletes no topics.
+    pub async fn delete(&self, request: Vec<Named>) -> Result<Vec<(Named, Verdict)>, DeleteError> {
+        if !self.deletion_enabled {
+            return Err(DeleteError::Disabled);
+        }
+        let plan = deletion::plan(request, self);
         let storage = self.storage.clone();
-        let created = tokio::task::spawn_blocking(move || storage.create_topics(vec![new]).pop());
-        match created.await {
-            Ok(Some(Ok(topic))) => Ok(topic),
-            Ok(Some(Err(TopicError::Exists(name)))) => self.storage.topic(&name).ok_or(ErrorCode::UnknownServerError),
-            _ => Err(ErrorCode::UnknownServerError),
+        let ids: Vec<_> = plan.iter().filter(|one| one.verdict.is_ok()).map(|one| one.topic.id).collect();
+        let deleted =
+            if ids.is_empty() { Ok(Vec::new()) } else { spawn_blocking(move || storage.delete_topics(&ids)).await };
+        let mut deleted = deleted.unwrap_or_default().into_iter();
+        let answer = |Deletion { topic, verdict }| match verdict {
+            Err(rule) => (topic, Err(ChangeError::Rule(rule))),
+            Ok(()) => {
+                info!(topic = topic.name, "topic deleted");
+                (topic, stored(deleted.next()))
+            }
+        };
+        Ok(plan.into_iter().map(answer).collect())
+    }
+
+    /// Adds partitions to topics, or only checks whether that could be; each name is answered once.
+    pub async fn grow(&self, requests: Vec<GrowthRequest>, only_check: bool) -> Vec<Outcome<(), GrowthError>> {
+        let size = |name: &str| {
+            let topic = self.storage.topic(name)?;
+            Some(Size { id: topic.id, partitions: u32::try_from(topic.partitions.len()).ok()? })
+        };
+        let mut answers = Vec::new();
+        for (name, plan) in growth::plan(&requests, size, self.defaults.node_id) {
+            let grown = match plan {
+                Ok(_) if only_check => Ok(()),
+                Ok(growth) => self.grow_one(growth).await,
+                Err(rule) => Err(ChangeError::Rule(rule)),
+            };
+            answers.push((name, grown));
+        }
+        answers
+    }
+
+    async fn grow_one(&self, growth: Growth) -> Result<(), ChangeError<GrowthError>> {
+        let storage = self.storage.clone();
+        let grown = spawn_blocking(move || storage.add_partitions(growth.id, growth.total)).await;
+        stored(grown.ok().map(|grown| grown.map(drop)))
+    }
+
+    fn auto_creatable(&self, name: &str, allowed: bool) -> Result<TopicRequest, AutoCreateError> {
+        name::check(name)?;
+        match name {
+            _ if !self.auto_create || !allowed => Err(AutoCreateError::NotThere),
+            name::CONSUMER_OFFSETS => Ok(self.offsets_topic.clone()),
+            // Nobody here would write to them.
+            name::TRANSACTION_STATE | name::SHARE_GROUP_STATE => Err(AutoCreateError::NotThere),
+            _ => Ok(TopicRequest {
+                name: name.to_owned(),
+                partitions: -1,
+                replication_factor: -1,
+                ..TopicRequest::default()
+            }),
+        }
+    }
+
+    /// The topic of that name, whoever made it; else why there is none.
+    fn made(&self, name: &str, outcome: Option<Outcome<Created, CreateError>>) -> Result<Arc<Topic>, AutoCreateError> {
+        match (self.storage.topic(name), outcome) {
+            (Some(topic), _) => Ok(topic),
+            (None, Some((_, Err(error)))) => Err(error.into()),
+            // Made, and deleted again at once.
+            (None, _) => Err(AutoCreateError::NotThere),
         }
     }
 }
 
-/// Whether the topic is one of the coordinators' own.
-pub fn is_internal(name: &str) -> bool {
-    ["__consumer_offsets", "__transaction_state", "__share_group_state"].contains(&name)
+/// What came of deleting one topic.
+pub type Verdict = Result<(), ChangeError<DeleteError>>;
+
+impl deletion::Catalog for Topics {
+    fn id(&self, name: &str) -> Option<Uuid> {
+        self.storage.topic(name).map(|topic| topic.id)
+    }
+
+    fn name(&self, id: Uuid) -> Option<String> {
+        self.storage.topic_by_id(id).map(|topic| topic.name.clone())
+    }
+}
+
+/// As Kafka's `GroupCoordinatorService.groupMetadataTopicConfigs`.
+fn offsets_topic(partitions: i32, segment_bytes: i32) -> TopicRequest {
+    let config = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+    TopicRequest {
+        name: name::CONSUMER_OFFSETS.to_owned(),
+        partitions,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: vec![
+            config("cleanup.policy", "compact"),
+            config("compression.type", "producer"),
+            config("segment.bytes", &segment_bytes.to_string()),
+        ],
+    }
+}
+
+/// Plans against the topics there are now, and creates what the plan allows. Blocking.
+fn create(
+    storage: &Storage,
+    requests: &[TopicRequest],
+    defaults: Defaults,
+    only_check: bool,
+) -> Vec<Outcome<Created, CreateError>> {
+    let existing = storage.topics();
+    let planned = creation::plan(requests, &Taken::of(existing.iter().map(|topic| topic.name.as_str())), defaults);
+    if only_check {
+        return planned.into_iter().map(|(name, plan)| (name, plan.map(checked).map_err(ChangeError::Rule))).collect();
+    }
+    let allowed: Vec<_> = planned.iter().filter_map(|(_, plan)| plan.as_ref().ok().cloned()).collect();
+    let mut made = if allowed.is_empty() { Vec::new() } else { storage.create_topics(allowed) }.into_iter();
+    let answer = |(name, plan): creation::Planned| match plan {
+        Ok(_) => (name, stored(made.next()).map(|topic| created(&topic))),
+        Err(rule) => (name, Err(ChangeError::Rule(rule))),
+    };
+    planned.into_iter().map(answer).collect()
+}
+
+fn checked(topic: NewTopic) -> Created {
+    Created { id: Uuid::nil(), partitions: topic.partitions, configs: topic.configs }
+}
+
+fn created(topic: &Topic) -> Created {
+    let partitions = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);
+    info!(topic = topic.name, id = %topic.id, partitions, "topic created");
+    let obeyed = |name: &str| table::topic_setting(name).is_none_or(|known| known.support == Support::Honoured);
+    for setting in topic.configs.keys().filter(|name| !obeyed(name) && !is_internal(&topic.name)) {
+        warn!(topic = topic.name, setting, "the topic has a setting that is not obeyed yet");
+    }
+    Created { id: topic.id, partitions, configs: topic.configs.clone() }
+}
+
+fn stored<T, E>(answer: Option<Result<T, TopicError>>) -> Result<T, ChangeError<E>> {
+    answer.ok_or(ChangeError::Interrupted)?.map_err(ChangeError::Storage)
 }
