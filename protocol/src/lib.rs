@@ -8,8 +8,12 @@
 
 pub mod batch;
 pub mod bounds;
+mod codec;
 pub mod error_code;
+pub mod fetch;
 pub mod group_records;
 pub mod header;
+pub mod leaders;
 pub mod message;
+pub mod produce;
 pub mod records;

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable};
 use thiserror::Error;
 
-use crate::bounds::{self, OutOfBounds};
+use crate::bounds::{self, OutOfBounds, Problem};
 
 /// Bytes that are not the request they should be.
 #[derive(Debug, Error)]
@@ -14,7 +14,10 @@ pub enum Malformed {
     /// Refused before decoding.
     #[error(transparent)]
     OutOfBounds(#[from] OutOfBounds),
-    /// Refused by the decoder.
+    /// Refused by the decoder of an own message.
+    #[error(transparent)]
+    Damaged(#[from] Problem),
+    /// Refused by the decoder of another message.
     #[error("{0}")]
     Undecodable(String),
 }

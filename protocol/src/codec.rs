@@ -1,0 +1,314 @@
+//! Reading and writing the primitive types of Kafka's protocol, for the messages that are own code.
+//!
+//! What must always hold: strings, bytes and records are slices of what was read; no count is believed that the
+//! bytes left cannot hold.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
+
+use crate::bounds::{ARRAY_ELEMENTS_MAX, Problem, TAGS_MAX};
+use crate::message::Unsayable;
+
+/// Takes values from the front of a body.
+pub struct Reader {
+    rest: Bytes,
+    version: i16,
+    flexible: bool,
+}
+
+macro_rules! read_numbers {
+    ($($(#[$doc:meta])* $name:ident $type:ty, $get:ident;)*) => {
+        $($(#[$doc])*
+        pub fn $name(&mut self) -> Result<$type, Problem> {
+            self.rest.$get().map_err(|short| Problem::Missing(short.requested - short.available))
+        })*
+    };
+}
+
+impl Reader {
+    /// Reads `body`, a message in `version`; `flexible` says whether that has compact lengths and tagged fields.
+    pub fn new(body: Bytes, version: i16, flexible: bool) -> Self {
+        Self { rest: body, version, flexible }
+    }
+
+    /// Whether the version is this one or a later one.
+    pub fn since(&self, version: i16) -> bool {
+        self.version >= version
+    }
+
+    read_numbers! {
+        /// A number of 8 bits.
+        int8 i8, try_get_i8;
+        /// A number of 16 bits.
+        int16 i16, try_get_i16;
+        /// A number of 32 bits.
+        int32 i32, try_get_i32;
+        /// A number of 64 bits.
+        int64 i64, try_get_i64;
+    }
+
+    /// Whatever `read` gives if the version is this one or a later one, else `default`.
+    pub fn if_since<T>(
+        &mut self,
+        version: i16,
+        default: T,
+        read: impl FnOnce(&mut Self) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        if self.since(version) { read(self) } else { Ok(default) }
+    }
+
+    /// A UUID.
+    pub fn uuid(&mut self) -> Result<Uuid, Problem> {
+        let value = self.rest.try_get_u128();
+        value.map(Uuid::from_u128).map_err(|short| Problem::Missing(short.requested - short.available))
+    }
+
+    /// A boolean: anything but 0.
+    pub fn boolean(&mut self) -> Result<bool, Problem> {
+        Ok(self.int8()? != 0)
+    }
+
+    /// Text.
+    pub fn string(&mut self) -> Result<StrBytes, Problem> {
+        self.nullable_string()?.ok_or(Problem::Null)
+    }
+
+    /// Text or null.
+    pub fn nullable_string(&mut self) -> Result<Option<StrBytes>, Problem> {
+        let len = if self.flexible { self.compact_len()? } else { signed_len(self.int16()?.into())? };
+        let Some(len) = len else { return Ok(None) };
+        StrBytes::from_utf8(self.take(len)?).map(Some).map_err(|_| Problem::Text)
+    }
+
+    /// Bytes, or records, or null.
+    pub fn nullable_bytes(&mut self) -> Result<Option<Bytes>, Problem> {
+        let Some(len) = self.long_len()? else { return Ok(None) };
+        self.take(len).map(Some)
+    }
+
+    /// Elements.
+    pub fn array<T>(&mut self, read: impl FnMut(&mut Self) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
+        self.nullable_array(read)?.ok_or(Problem::Null)
+    }
+
+    /// Elements or null.
+    pub fn nullable_array<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Problem>,
+    ) -> Result<Option<Vec<T>>, Problem> {
+        let Some(count) = self.long_len()? else { return Ok(None) };
+        if count > ARRAY_ELEMENTS_MAX {
+            return Err(Problem::Elements(count));
+        }
+        self.is_there(count)?;
+        let mut elements = Vec::with_capacity(count);
+        for _ in 0..count {
+            elements.push(read(self)?);
+        }
+        Ok(Some(elements))
+    }
+
+    /// The end of a struct: `known` is called with each tag and its value, and ignores what it does not know.
+    pub fn tags(&mut self, mut known: impl FnMut(u32, &mut Self) -> Result<(), Problem>) -> Result<(), Problem> {
+        if !self.flexible {
+            return Ok(());
+        }
+        let count = self.varint()? as usize;
+        if count > TAGS_MAX {
+            return Err(Problem::Tags(count));
+        }
+        for _ in 0..count {
+            let tag = self.varint()?;
+            let len = self.varint()? as usize;
+            let mut value = Self { rest: self.take(len)?, version: self.version, flexible: true };
+            known(tag, &mut value)?;
+        }
+        Ok(())
+    }
+
+    /// The end of a struct of which no tagged field matters.
+    pub fn no_tags(&mut self) -> Result<(), Problem> {
+        self.tags(|_, _| Ok(()))
+    }
+
+    fn long_len(&mut self) -> Result<Option<usize>, Problem> {
+        if self.flexible { self.compact_len() } else { signed_len(self.int32()?) }
+    }
+
+    /// A length plus one; 0 is null.
+    fn compact_len(&mut self) -> Result<Option<usize>, Problem> {
+        Ok((self.varint()? as usize).checked_sub(1))
+    }
+
+    fn varint(&mut self) -> Result<u32, Problem> {
+        let mut value = 0;
+        for at in 0..5 {
+            let byte = self.int8()? as u8;
+            if at == 4 && byte > 0x0f {
+                return Err(Problem::Varint);
+            }
+            value |= u32::from(byte & 0x7f) << (at * 7);
+            if byte < 0x80 {
+                break;
+            }
+        }
+        Ok(value)
+    }
+
+    fn take(&mut self, len: usize) -> Result<Bytes, Problem> {
+        self.is_there(len)?;
+        Ok(self.rest.split_to(len))
+    }
+
+    fn is_there(&self, len: usize) -> Result<(), Problem> {
+        match len.checked_sub(self.rest.len()) {
+            None | Some(0) => Ok(()),
+            Some(missing) => Err(Problem::Missing(missing)),
+        }
+    }
+}
+
+fn signed_len(len: i32) -> Result<Option<usize>, Problem> {
+    if len == -1 { Ok(None) } else { usize::try_from(len).map(Some).map_err(|_| Problem::Negative) }
+}
+
+/// Appends values to a buffer. A value that cannot be said is noted, and told by `finish`.
+pub struct Writer<'a> {
+    out: &'a mut BytesMut,
+    version: i16,
+    flexible: bool,
+    unsayable: Option<&'static str>,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes to `out` a message in `version`.
+    pub fn new(out: &'a mut BytesMut, version: i16, flexible: bool) -> Self {
+        Self { out, version, flexible, unsayable: None }
+    }
+
+    /// Whether the version is this one or a later one.
+    pub fn since(&self, version: i16) -> bool {
+        self.version >= version
+    }
+
+    /// Bytes written so far, with those that were in the buffer before.
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The end of the message.
+    ///
+    /// # Errors
+    /// `Unsayable` when something was too long.
+    pub fn finish(self) -> Result<(), Unsayable> {
+        match self.unsayable {
+            None => Ok(()),
+            Some(what) => Err(Unsayable(what.to_owned())),
+        }
+    }
+
+    /// A number of 16 bits.
+    pub fn int16(&mut self, value: i16) {
+        self.out.put_i16(value);
+    }
+
+    /// A number of 32 bits.
+    pub fn int32(&mut self, value: i32) {
+        self.out.put_i32(value);
+    }
+
+    /// A number of 64 bits.
+    pub fn int64(&mut self, value: i64) {
+        self.out.put_i64(value);
+    }
+
+    /// A UUID.
+    pub fn uuid(&mut self, value: Uuid) {
+        self.out.put_u128(value.as_u128());
+    }
+
+    /// Text.
+    pub fn string(&mut self, value: &str) {
+        self.nullable_string(Some(value));
+    }
+
+    /// Text or null.
+    pub fn nullable_string(&mut self, value: Option<&str>) {
+        match value.map(str::len) {
+            _ if self.flexible => self.compact_len(value.map(str::len)),
+            None => self.out.put_i16(-1),
+            Some(len) => match i16::try_from(len) {
+                Ok(len) => self.out.put_i16(len),
+                Err(_) => self.unsayable = Some("a string of more than 32767 bytes"),
+            },
+        }
+        self.out.put_slice(value.unwrap_or_default().as_bytes());
+    }
+
+    /// The length of bytes or records that follow, or null.
+    pub fn bytes_len(&mut self, len: Option<usize>) {
+        if self.flexible {
+            return self.compact_len(len);
+        }
+        match len.map_or(Ok(-1), i32::try_from) {
+            Ok(len) => self.out.put_i32(len),
+            Err(_) => self.unsayable = Some("more than 2 GiB"),
+        }
+    }
+
+    /// Elements.
+    pub fn array<T>(&mut self, elements: &[T], write: impl FnMut(&mut Self, &T)) {
+        self.nullable_array(Some(elements), write);
+    }
+
+    /// Elements or null.
+    pub fn nullable_array<T>(&mut self, elements: Option<&[T]>, mut write: impl FnMut(&mut Self, &T)) {
+        self.bytes_len(elements.map(<[T]>::len));
+        elements.unwrap_or_default().iter().for_each(|element| write(self, element));
+    }
+
+    /// The end of a struct without tagged fields.
+    pub fn no_tags(&mut self) {
+        if self.flexible {
+            self.out.put_u8(0);
+        }
+    }
+
+    /// The end of a struct with these tagged fields, by ascending tag, of which some are there.
+    pub fn tags<const N: usize>(&mut self, fields: [(u32, Option<TagWriter<'_>>); N]) {
+        if !self.flexible {
+            return;
+        }
+        let there = fields.iter().filter(|(_, field)| field.is_some()).count();
+        self.varint(there as u32);
+        for (tag, write) in fields {
+            let Some(write) = write else { continue };
+            let mut value = BytesMut::new();
+            let mut writer = Writer::new(&mut value, self.version, true);
+            write(&mut writer);
+            self.unsayable = self.unsayable.or(writer.unsayable);
+            self.varint(tag);
+            self.varint(value.len() as u32);
+            self.out.put_slice(&value);
+        }
+    }
+
+    fn compact_len(&mut self, len: Option<usize>) {
+        match len.map_or(Some(0), |len| u32::try_from(len).ok()?.checked_add(1)) {
+            Some(len) => self.varint(len),
+            None => self.unsayable = Some("more than 4 GiB"),
+        }
+    }
+
+    fn varint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.out.put_u8(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.out.put_u8(value as u8);
+    }
+}
+
+/// Writes the value of a tagged field.
+pub type TagWriter<'a> = Box<dyn FnOnce(&mut Writer<'_>) + 'a>;
