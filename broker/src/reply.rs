@@ -14,6 +14,12 @@ pub enum Chunk {
     File(FileRange),
 }
 
+impl Default for Chunk {
+    fn default() -> Self {
+        Self::Bytes(Bytes::new())
+    }
+}
+
 impl Chunk {
     /// Bytes on the wire.
     pub fn len(&self) -> usize {

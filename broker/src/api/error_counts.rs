@@ -4,13 +4,18 @@
 //!
 //! Source: Apache Kafka, `AbstractResponse.errorCounts`.
 
+use catena_protocol::produce::ProduceResponse;
 use kafka_protocol::messages::{
     ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse, DeleteTopicsResponse,
     DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse,
-    FetchResponse, FindCoordinatorResponse, HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse,
-    LeaveGroupResponse, ListGroupsResponse, ListOffsetsResponse, MetadataResponse, OffsetCommitResponse,
-    OffsetDeleteResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse, ProduceResponse, SyncGroupResponse,
+    FindCoordinatorResponse, HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse,
+    ListGroupsResponse, ListOffsetsResponse, MetadataResponse, OffsetCommitResponse, OffsetDeleteResponse,
+    OffsetFetchResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
+
+use crate::reply::Chunk;
+
+type FetchResponse = catena_protocol::fetch::FetchResponse<Chunk>;
 
 /// A response that says where its errors are.
 pub trait ErrorCounts {

@@ -13,12 +13,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use catena_protocol::error_code::ErrorCode;
-use catena_storage::ReadUpTo;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
-use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
+use catena_protocol::fetch::{
+    EpochEndOffset, FetchPartition, FetchRequest, FetchTopic, FetchableTopicResponse, PartitionData,
+};
+use catena_storage::{EpochEnd, ReadSlice, ReadUpTo};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -29,11 +28,18 @@ use crate::fetch::{
     FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, SessionError, SessionRequest,
     TopicKey, Want,
 };
+use crate::reply::Chunk;
 
 /// The version since which topics are named by id.
 const IDS_SINCE: i16 = 13;
 const READ_COMMITTED: i8 = 1;
 const UNKNOWN: i64 = -1;
+const NO_REPLICA: i32 = -1;
+
+/// Records of at least so many bytes are sent from the file by the kernel; fewer go out with what is around them.
+const SENDFILE_BYTES_MIN: usize = 16 * 1024;
+
+type FetchResponse = catena_protocol::fetch::FetchResponse<Chunk>;
 
 /// Opens the session and returns the wait for records.
 pub fn start(
@@ -90,7 +96,7 @@ fn session_request(request: FetchRequest, by_id: bool) -> SessionRequest {
     }
 }
 
-fn topic_key(name: &TopicName, id: Uuid, by_id: bool) -> TopicKey {
+fn topic_key(name: &StrBytes, id: Uuid, by_id: bool) -> TopicKey {
     if by_id { TopicKey::Id(id) } else { TopicKey::Name(Arc::from(name.as_str())) }
 }
 
@@ -108,12 +114,16 @@ fn want(asked: &FetchPartition) -> Want {
 }
 
 fn refuse(error: SessionError) -> FetchResponse {
-    FetchResponse::default().with_error_code(errors::fetch_session(error).code())
+    FetchResponse { error_code: errors::fetch_session(error).code(), ..answer(0, Vec::new()) }
+}
+
+fn answer(session_id: i32, responses: Vec<FetchableTopicResponse<Chunk>>) -> FetchResponse {
+    FetchResponse { throttle_time_ms: 0, error_code: 0, session_id, responses, node_endpoints: Vec::new() }
 }
 
 /// Partitions of one topic that follow each other share its entry.
 fn respond(fetched: Fetched, committed: bool) -> FetchResponse {
-    let mut topics: Vec<FetchableTopicResponse> = Vec::new();
+    let mut topics: Vec<FetchableTopicResponse<Chunk>> = Vec::new();
     let mut last: Option<TopicKey> = None;
     for answer in fetched.partitions {
         let PartitionAnswer { key, result } = answer;
@@ -125,43 +135,49 @@ fn respond(fetched: Fetched, committed: bool) -> FetchResponse {
             topic.partitions.push(partition(key.partition, result, committed));
         }
     }
-    FetchResponse::default().with_session_id(fetched.session_id).with_responses(topics)
+    answer(fetched.session_id, topics)
 }
 
-fn topic(key: &TopicKey) -> FetchableTopicResponse {
-    match key {
-        TopicKey::Name(name) => {
-            FetchableTopicResponse::default().with_topic(TopicName(StrBytes::from_string(name.to_string())))
-        }
-        TopicKey::Id(id) => FetchableTopicResponse::default().with_topic_id(*id),
+fn topic(key: &TopicKey) -> FetchableTopicResponse<Chunk> {
+    let (topic, topic_id) = match key {
+        TopicKey::Name(name) => (StrBytes::from_string(name.to_string()), Uuid::nil()),
+        TopicKey::Id(id) => (StrBytes::default(), *id),
+    };
+    FetchableTopicResponse { topic, topic_id, partitions: Vec::new() }
+}
+
+fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed: bool) -> PartitionData<Chunk> {
+    let refused = PartitionData {
+        partition_index: index,
+        error_code: ErrorCode::None.code(),
+        high_watermark: UNKNOWN,
+        last_stable_offset: UNKNOWN,
+        log_start_offset: UNKNOWN,
+        diverging_epoch: None,
+        current_leader: None,
+        aborted_transactions: None,
+        preferred_read_replica: NO_REPLICA,
+        records: Chunk::default(),
+    };
+    let end = |end: EpochEnd| EpochEndOffset { epoch: end.leader_epoch, end_offset: end.end_offset };
+    match result {
+        Err(error) => PartitionData { error_code: errors::fetch(&error).code(), ..refused },
+        Ok(read) => PartitionData {
+            high_watermark: read.offsets.high_watermark,
+            last_stable_offset: read.offsets.last_stable,
+            log_start_offset: read.offsets.log_start,
+            diverging_epoch: read.diverging.map(end),
+            aborted_transactions: committed.then(Vec::new),
+            records: read.records.map(chunk).unwrap_or_default(),
+            ..refused
+        },
     }
 }
 
-fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed: bool) -> PartitionData {
-    let data = PartitionData::default().with_partition_index(index);
-    let aborted = committed.then(Vec::new);
-    match result {
-        Err(error) => data
-            .with_error_code(errors::fetch(&error).code())
-            .with_high_watermark(UNKNOWN)
-            .with_last_stable_offset(UNKNOWN)
-            .with_log_start_offset(UNKNOWN)
-            .with_aborted_transactions(None)
-            .with_records(Some(Bytes::new())),
-        Ok(read) => {
-            let data = data
-                .with_error_code(ErrorCode::None.code())
-                .with_high_watermark(read.offsets.high_watermark)
-                .with_last_stable_offset(read.offsets.last_stable)
-                .with_log_start_offset(read.offsets.log_start)
-                .with_aborted_transactions(aborted)
-                .with_records(Some(read.records.map(|slice| slice.bytes).unwrap_or_default()));
-            match read.diverging {
-                Some(end) => data.with_diverging_epoch(
-                    EpochEndOffset::default().with_epoch(end.leader_epoch).with_end_offset(end.end_offset),
-                ),
-                None => data,
-            }
-        }
+/// From the file if that pays and the range is known, else from the mapping.
+fn chunk(read: ReadSlice) -> Chunk {
+    match read.file {
+        Some(range) if range.len >= SENDFILE_BYTES_MIN => Chunk::File(range),
+        _ => Chunk::Bytes(read.bytes),
     }
 }

@@ -18,10 +18,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use catena_protocol::batch::BatchHeader;
 use catena_protocol::error_code::ErrorCode;
+use catena_protocol::produce::{
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData, TopicProduceResponse,
+};
 use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, Topic};
-use kafka_protocol::messages::produce_request::TopicProduceData;
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
@@ -63,7 +63,7 @@ pub fn start(
     let responses = request.topic_data.into_iter().enumerate().map(|(at, topic)| batch.topic(at, topic)).collect();
     let tickets = batch.tickets;
     async move {
-        let mut response = ProduceResponse::default().with_responses(responses);
+        let mut response = ProduceResponse { responses, ..ProduceResponse::default() };
         if acks == NONE {
             return if has_error(&response) { Outcome::Close } else { Outcome::Silent };
         }
@@ -122,10 +122,7 @@ impl Batch<'_> {
                 Err(refusal) => refused(partition.index, &refusal),
             });
         }
-        TopicProduceResponse::default()
-            .with_name(data.name)
-            .with_topic_id(data.topic_id)
-            .with_partition_responses(answers)
+        TopicProduceResponse { name: data.name, topic_id: data.topic_id, partition_responses: answers }
     }
 
     fn append(&self, topic: Result<&Topic, &ErrorCode>, index: i32, records: Bytes) -> Result<Appended, Refusal> {
@@ -155,11 +152,13 @@ impl Batch<'_> {
     }
 
     fn appended(&mut self, topic: usize, partition: usize, index: i32, appended: Appended) -> PartitionProduceResponse {
-        let answer = PartitionProduceResponse::default()
-            .with_index(index)
-            .with_base_offset(appended.base_offset)
-            .with_log_append_time_ms(appended.log_append_time_ms.unwrap_or(UNKNOWN))
-            .with_log_start_offset(appended.log_start);
+        let answer = PartitionProduceResponse {
+            index,
+            base_offset: appended.base_offset,
+            log_append_time_ms: appended.log_append_time_ms.unwrap_or(UNKNOWN),
+            log_start_offset: appended.log_start,
+            ..PartitionProduceResponse::default()
+        };
         if self.acks == ALL {
             self.tickets.push((topic, partition, appended.commit));
         }
@@ -176,13 +175,15 @@ fn refused(index: i32, refusal: &Refusal) -> PartitionProduceResponse {
         Refusal::Code(code) => (*code, None, UNKNOWN),
         Refusal::Append(error, log_start) => (errors::append(error), message(error), *log_start),
     };
-    PartitionProduceResponse::default()
-        .with_index(index)
-        .with_error_code(code.code())
-        .with_base_offset(UNKNOWN)
-        .with_log_append_time_ms(UNKNOWN)
-        .with_log_start_offset(log_start)
-        .with_error_message(message.map(StrBytes::from_string))
+    PartitionProduceResponse {
+        index,
+        error_code: code.code(),
+        base_offset: UNKNOWN,
+        log_append_time_ms: UNKNOWN,
+        log_start_offset: log_start,
+        error_message: message.map(StrBytes::from_string),
+        ..PartitionProduceResponse::default()
+    }
 }
 
 /// Kafka sends a text with the errors that are about records, not with those that are about the request or the log.

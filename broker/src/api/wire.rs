@@ -5,12 +5,16 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use catena_protocol::bounds;
+use catena_protocol::fetch::{FetchResponse, Payload};
 use catena_protocol::message::{self, Malformed, Request, Response, Unsayable};
 
-use crate::reply::Reply;
+use crate::reply::{Chunk, Reply};
 
-/// The frame's length, the correlation id and, in flexible versions, the count of tagged fields.
-const HEADER_LEN_MAX: usize = 9;
+/// The frame's length.
+const LEN_SIZE: usize = 4;
+/// Room that most responses fit into.
+const RESPONSE_LEN_USUAL: usize = 256;
+const FETCH: i16 = 1;
 /// Its response header is never flexible, so that a client of any age can read it.
 const API_VERSIONS: i16 = 18;
 
@@ -27,14 +31,101 @@ pub fn decode<T: Request>(key: i16, version: i16, body: Bytes) -> Result<T, Malf
 /// # Errors
 /// `Unsayable` when a field's value cannot be said in this version.
 pub fn encode<T: Response>(response: &T, key: i16, version: i16, correlation_id: i32) -> Result<Reply, Unsayable> {
-    let mut out = BytesMut::with_capacity(HEADER_LEN_MAX);
+    let mut out = header(key, version, correlation_id);
+    response.encode(version, &mut out)?;
+    set_len(&mut out, 0)?;
+    Ok(Reply::whole(out.freeze()))
+}
+
+/// Encodes a fetch response around its records.
+///
+/// # Errors
+/// `Unsayable` when a field's value cannot be said in this version.
+pub fn encode_fetch(response: FetchResponse<Chunk>, version: i16, correlation_id: i32) -> Result<Reply, Unsayable> {
+    let mut out = header(FETCH, version, correlation_id);
+    let records = response.encode(version, &mut out)?;
+    set_len(&mut out, records.iter().map(|(_, chunk)| chunk.len()).sum())?;
+    let mut reply = Reply { memory_bytes: out.len(), chunks: Vec::with_capacity(records.len() * 2 + 1) };
+    let mut from = 0;
+    for (at, chunk) in records {
+        reply.chunks.push(Chunk::Bytes(out.split_to(at - from).freeze()));
+        reply.chunks.push(chunk);
+        from = at;
+    }
+    reply.chunks.push(Chunk::Bytes(out.freeze()));
+    Ok(reply)
+}
+
+/// The frame's length, still open, and the response header.
+fn header(key: i16, version: i16, correlation_id: i32) -> BytesMut {
+    let mut out = BytesMut::with_capacity(RESPONSE_LEN_USUAL);
     out.put_i32(0);
     out.put_i32(correlation_id);
     if key != API_VERSIONS && bounds::is_flexible(key, version) {
         out.put_u8(0);
     }
-    response.encode(version, &mut out)?;
-    let len = i32::try_from(out.len() - 4).map_err(|error| Unsayable(error.to_string()))?;
-    out[..4].copy_from_slice(&len.to_be_bytes());
-    Ok(Reply::whole(out.freeze()))
+    out
+}
+
+/// Fills in the frame's length, `elsewhere` being bytes of it that are not in `out`.
+fn set_len(out: &mut BytesMut, elsewhere: usize) -> Result<(), Unsayable> {
+    let len = i32::try_from(out.len() - LEN_SIZE + elsewhere).map_err(|error| Unsayable(error.to_string()))?;
+    out[..LEN_SIZE].copy_from_slice(&len.to_be_bytes());
+    Ok(())
+}
+
+impl Payload for Chunk {
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catena_protocol::fetch::{FetchableTopicResponse, PartitionData};
+    use kafka_protocol::protocol::StrBytes;
+
+    use super::*;
+
+    fn partition(records: &'static [u8]) -> PartitionData<Chunk> {
+        PartitionData {
+            partition_index: 1,
+            error_code: 0,
+            high_watermark: 2,
+            last_stable_offset: 2,
+            log_start_offset: 0,
+            diverging_epoch: None,
+            current_leader: None,
+            aborted_transactions: None,
+            preferred_read_replica: -1,
+            records: Chunk::Bytes(Bytes::from_static(records)),
+        }
+    }
+
+    #[test]
+    fn records_of_a_fetch_stand_between_the_bytes_around_them() {
+        let topic = FetchableTopicResponse {
+            topic: StrBytes::from_static_str("t"),
+            topic_id: uuid::Uuid::nil(),
+            partitions: vec![partition(b"first"), partition(b""), partition(b"second")],
+        };
+        let response = FetchResponse {
+            throttle_time_ms: 0,
+            error_code: 0,
+            session_id: 0,
+            responses: vec![topic],
+            node_endpoints: Vec::new(),
+        };
+        let reply = encode_fetch(response, 4, 7).expect("encodes");
+        let bytes = |chunk: &Chunk| match chunk {
+            Chunk::Bytes(bytes) => bytes.clone(),
+            Chunk::File(_) => Bytes::new(),
+        };
+        let chunks: Vec<_> = reply.chunks.iter().map(bytes).collect();
+        assert_eq!((&chunks[1][..], &chunks[3][..]), (&b"first"[..], &b"second"[..]));
+        assert_eq!(chunks[0][..8], [0, 0, 0, 138, 0, 0, 0, 7]);
+        assert_eq!(reply.len(), 4 + 138);
+        assert_eq!(reply.memory_bytes, reply.len() - b"firstsecond".len());
+        assert!(chunks[0].ends_with(&[0, 0, 0, 5]) && chunks[2].ends_with(&[0, 0, 0, 6]));
+    }
 }

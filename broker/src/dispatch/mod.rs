@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use catena_protocol::fetch::FetchResponse;
 use catena_protocol::header::{ClientId, RequestHeader};
 use catena_protocol::message::{Malformed, Response, Unsayable};
 use thiserror::Error;
@@ -20,7 +21,7 @@ use tracing::error;
 use crate::api::error_counts::ErrorCounts;
 use crate::api::wire;
 use crate::broker::{Broker, RequestContext};
-use crate::reply::Reply;
+use crate::reply::{Chunk, Reply};
 
 pub use table::{names, versions};
 
@@ -180,6 +181,11 @@ impl Call {
     fn reply<T: Response + ErrorCounts>(&self, broker: &Broker, response: &T) -> Answer {
         response.count_errors(&mut |code| broker.metrics.error(code));
         self.answer(broker, wire::encode(response, self.entry.key, self.context.api_version, self.correlation_id))
+    }
+
+    fn reply_with_records(&self, broker: &Broker, response: FetchResponse<Chunk>) -> Answer {
+        response.count_errors(&mut |code| broker.metrics.error(code));
+        self.answer(broker, wire::encode_fetch(response, self.context.api_version, self.correlation_id))
     }
 
     /// Turns an encoded response into an answer. A response that has no encoding is our mistake.

@@ -60,6 +60,20 @@ macro_rules! queued {
     };
 }
 
+/// As `queued`, with records in the response.
+macro_rules! fetched {
+    ($key:literal $module:ident) => {
+        |version, body| {
+            let request = wire::decode($key, version, body)?;
+            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
+                let waiting = api::$module::start(broker, &call.context, request);
+                let broker = Arc::clone(broker);
+                Work::Queued(Box::pin(async move { call.reply_with_records(&broker, waiting.await) }))
+            }))
+        }
+    };
+}
+
 /// As `queued`, but the client may have asked for no answer.
 macro_rules! produced {
     ($key:literal $module:ident) => {
@@ -94,7 +108,7 @@ macro_rules! table {
 
 table! {
     0 Produce 3..=13 produced produce;
-    1 Fetch 4..=18 queued fetch;
+    1 Fetch 4..=18 fetched fetch;
     2 ListOffsets 1..=10 inline list_offsets;
     3 Metadata 0..=13 inline metadata;
     18 ApiVersions 0..=4 inline api_versions;
