@@ -1,0 +1,28 @@
+// kafkajs put through its paces; the commands and lines are those of python/client.py:
+//
+//   basics BOOTSTRAP PREFIX                  topics, every codec, reading, seeking, errors
+//   member BOOTSTRAP TOPIC GROUP             a group member driven by lines on the standard input
+//   load BOOTSTRAP TOPIC CODEC FILE          the records of a file into a topic
+//   drain BOOTSTRAP TOPIC...                 digests of all records of each topic
+
+const { Kafka, logLevel } = require('kafkajs')
+
+const COMMANDS = {
+  basics: require('./basics').basics,
+  member: require('./member').member,
+  load: require('./bulk').load,
+  drain: require('./bulk').drain,
+}
+
+async function main(command, bootstrap, ...args) {
+  const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50 } })
+  await COMMANDS[command](kafka, ...args)
+}
+
+main(...process.argv.slice(2)).then(
+  () => process.exit(0),
+  error => {
+    console.error(error)
+    process.exit(1)
+  }
+)
