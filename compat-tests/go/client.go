@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -57,10 +58,15 @@ func (c *client) deleteTopic(name string) int16 {
 	return code(response.Err)
 }
 
+// partitions waits until the broker knows of a topic that was created a moment ago.
 func (c *client) partitions(topic string) []int32 {
-	metadata, err := c.admin.Metadata(patience(), topic)
-	check(err)
-	return metadata.Topics[topic].Partitions.Numbers()
+	for deadline := patience(); ; time.Sleep(20 * time.Millisecond) {
+		metadata, err := c.admin.Metadata(deadline, topic)
+		check(err)
+		if numbers := metadata.Topics[topic].Partitions.Numbers(); len(numbers) > 0 {
+			return numbers
+		}
+	}
 }
 
 func producer(bootstrap, codec string, options ...kgo.Opt) *kgo.Client {

@@ -16,12 +16,14 @@ import queue
 import struct
 import sys
 import threading
+import time
 
 PARTITIONS = 3
 RECORDS = 6
 BASE_TIME = 1_700_000_000_000
 STEP_MS = 1000
 TOO_LARGE = 2_000_000
+PATIENCE_S = 20
 
 
 def emit(**line):
@@ -54,11 +56,11 @@ def basics(client, prefix):
 
 def create(client, topic):
     codes = [client.create_topic(topic, PARTITIONS), client.create_topic(topic, PARTITIONS)]
-    emit(step="create", codes=codes, partitions=client.partitions(topic))
+    emit(step="create", codes=codes, partitions=partitions(client, topic))
     brief = f"{topic}-brief"
     emit(step="delete", codes=[client.create_topic(brief, 1), client.delete_topic(brief), client.delete_topic(brief)])
     offsets = client.produce(f"{topic}-auto", [sample("none", 0, 0)], "none", False)
-    emit(step="auto create", offsets=offsets, partitions=client.partitions(f"{topic}-auto"))
+    emit(step="auto create", offsets=offsets, partitions=partitions(client, f"{topic}-auto"))
 
 
 def produce(client, topic):
@@ -93,6 +95,14 @@ def errors(client, prefix, topic):
     emit(step="error", case="unknown topic", code=client.unknown_topic(f"{prefix}-missing"))
     emit(step="error", case="bad topic name", code=client.create_topic(f"{prefix} bad/name", 1))
     emit(step="error", case="no partitions", code=client.create_topic(f"{prefix}-none", 0))
+
+
+def partitions(client, topic):
+    """Waits until the broker knows of a topic that was created a moment ago."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := client.partitions(topic)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
 
 
 def text(value):

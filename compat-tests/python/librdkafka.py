@@ -112,7 +112,7 @@ class Client:
         consumer.assign(list(waiting))
         left = len(waiting)
         while left:
-            for message in consumer.consume(2000, TIMEOUT_S):
+            for message in consumer.consume(2000, 0.1):
                 if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
                     left -= 1
                 else:

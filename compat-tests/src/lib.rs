@@ -11,6 +11,8 @@
 //! | [`process`] | child processes with log file, deadline and certain death |
 //! | [`program`] | run a client program to its end; its results as JSON lines |
 //! | [`tools`] | Kafka's own command line tools, many calls in one virtual machine |
+//! | [`python`], [`go`], [`node`] | their programs, with pinned packages |
+//! | [`clients`] | what client libraries of other languages must see |
 //! | [`wire`] | a raw client: own frames, prepared batches, pipelining, nonsense |
 //! | [`bench`] | measuring both brokers beside each other |
 //! | [`broker`] | the two brokers under test as one trait; [`catena`] and [`kafka`] start them |
@@ -19,11 +21,15 @@ pub mod bench;
 pub mod broker;
 pub mod cache;
 pub mod catena;
+pub mod clients;
+pub mod go;
 pub mod java;
 pub mod kafka;
 pub mod maven;
+pub mod node;
 pub mod process;
 pub mod program;
+pub mod python;
 pub mod runtime;
 pub mod tools;
 pub mod wire;

@@ -158,6 +158,11 @@ impl BatchView {
         self.i32_at(CRC_AT) as u32 == crc32c::crc32c(&self.bytes[CRC_START..])
     }
 
+    /// The codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
+    pub fn codec(&self) -> usize {
+        usize::from(self.bytes[22] & 0x07)
+    }
+
     /// Producer id and first sequence number.
     pub fn producer(&self) -> (i64, i32) {
         (i64_at(&self.bytes, PRODUCER_AT), self.i32_at(PRODUCER_AT + 10))

@@ -1,0 +1,161 @@
+//! Members of one library share a topic: they join, commit, leave, are killed, and resume. Which member gets which
+//! partition is the library's affair; everything else is exact.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::member::{Member, Seen, until};
+use super::{Family, on_both};
+use crate::Broker;
+use crate::wire::batch::BatchBuilder;
+use crate::wire::{Connection, Group, Topic};
+
+const ALL: [i64; 4] = [0, 1, 2, 3];
+const TIME: i64 = 1_700_000_000_000;
+
+/// Runs `family` on both brokers; both must give it exactly what the scenario says.
+pub fn agree(family: &Family) {
+    if family.available() {
+        on_both(|broker| Scene::open(family, broker).and_then(Scene::play).unwrap_or_else(|e| panic!("{e}")));
+    }
+}
+
+struct Scene<'a> {
+    family: &'a Family,
+    broker: &'a dyn Broker,
+    connection: Connection,
+    topic: Topic,
+    group: Group,
+    /// Records in each partition.
+    length: i64,
+    /// The committed offsets after each act.
+    history: Vec<Vec<i64>>,
+}
+
+impl<'a> Scene<'a> {
+    fn open(family: &'a Family, broker: &'a dyn Broker) -> io::Result<Self> {
+        let mut connection = Connection::to(broker)?;
+        let topic = connection.create_topic(&format!("{}-shared", family.name), ALL.len() as i32, &[])?;
+        let group = Group::new(&format!("{}-group", family.name));
+        Ok(Self { family, broker, connection, topic, group, length: 0, history: Vec::new() })
+    }
+
+    fn play(mut self) -> io::Result<Vec<Vec<i64>>> {
+        let mut first = self.one_member_reads_and_commits_everything()?;
+        self.a_second_member_takes_half_and_gives_it_back(&mut first)?;
+        self.a_killed_member_leaves_what_it_did_not_commit(&mut first)?;
+        self.who_comes_later_resumes_where_the_group_stands(first)?;
+        Ok(self.history)
+    }
+
+    fn one_member_reads_and_commits_everything(&mut self) -> io::Result<Member> {
+        self.produce(10)?;
+        let mut first = self.join();
+        until("all of it for one", &mut [&mut first], |seen| seen[0].assigned == ALL && seen[0].records.len() >= 40);
+        assert_eq!(first.records_after(0), records(&ALL, 0..10));
+        first.commit(&[]);
+        self.assert_committed([10; 4])?;
+        Ok(first)
+    }
+
+    fn a_second_member_takes_half_and_gives_it_back(&mut self, first: &mut Member) -> io::Result<()> {
+        let mut second = self.join();
+        until("half for each", &mut [first, &mut second], halves);
+        let before = first.seen().records.len();
+        self.produce(5)?;
+        until("all records", &mut [first, &mut second], |seen| count(seen) >= before + 20);
+        assert_eq!(first.records_after(before), records(&first.seen().assigned, 10..15));
+        assert_eq!(second.records_after(0), records(&second.seen().assigned, 10..15));
+        first.commit(&[]);
+        second.commit(&[]);
+        self.assert_committed([15; 4])?;
+        second.leave();
+        until("all for who stays", &mut [first], |seen| seen[0].assigned == ALL);
+        Ok(())
+    }
+
+    fn a_killed_member_leaves_what_it_did_not_commit(&mut self, first: &mut Member) -> io::Result<()> {
+        let mut third = self.join();
+        until("half for each", &mut [first, &mut third], halves);
+        let before = first.seen().records.len();
+        self.produce(5)?;
+        until("all records", &mut [first, &mut third], |seen| count(seen) >= before + 20);
+        first.commit(&[]);
+        let (kept, lost) = (first.seen().assigned, third.seen().assigned);
+        assert_eq!(third.records_after(0), records(&lost, 15..20));
+        self.assert_committed_are(&|partition| if kept.contains(&partition) { 20 } else { 15 })?;
+        third.kill();
+        let again = before + 20;
+        until("all of the dead one's", &mut [first], |seen| seen[0].assigned == ALL && seen[0].records.len() >= again);
+        let mut expected = records(&kept, 15..20);
+        expected.extend(records(&lost, 15..20));
+        expected.sort_unstable();
+        assert_eq!(first.records_after(before), expected);
+        first.commit(&[]);
+        self.assert_committed([20; 4])
+    }
+
+    fn who_comes_later_resumes_where_the_group_stands(&mut self, mut first: Member) -> io::Result<()> {
+        first.commit(&[3, 6, 9, 12]);
+        self.assert_committed([3, 6, 9, 12])?;
+        first.leave();
+        self.assert_committed([3, 6, 9, 12])?;
+        let mut fourth = self.join();
+        let from = ALL.iter().flat_map(|partition| records(&[*partition], 3 + 3 * partition..20));
+        let expected: Vec<(i64, i64)> = from.collect();
+        until("the rest", &mut [&mut fourth], |seen| seen[0].records.len() >= expected.len());
+        assert_eq!(fourth.records_after(0), expected);
+        fourth.leave();
+        Ok(())
+    }
+
+    fn join(&self) -> Member {
+        Member::join(self.family, self.broker, &self.topic.name, &self.group.id)
+    }
+
+    /// Appends `count` records to each partition.
+    fn produce(&mut self, count: i64) -> io::Result<()> {
+        let mut batch = BatchBuilder::new(TIME);
+        for _ in 0..count {
+            batch.push(None, Some(b"record"));
+        }
+        for partition in self.topic.all() {
+            assert_eq!(self.connection.produce(&self.topic, partition, &batch.build())?, self.length);
+        }
+        self.length += count;
+        Ok(())
+    }
+
+    fn assert_committed(&mut self, expected: [i64; 4]) -> io::Result<()> {
+        let committed = self.committed()?;
+        assert_eq!(committed, expected, "{} on {}", self.family.name, self.broker.name());
+        self.history.push(committed);
+        Ok(())
+    }
+
+    fn assert_committed_are(&mut self, expected: &dyn Fn(i64) -> i64) -> io::Result<()> {
+        let expected: Vec<i64> = ALL.iter().map(|partition| expected(*partition)).collect();
+        assert_eq!(self.committed()?, expected, "{} on {}", self.family.name, self.broker.name());
+        Ok(())
+    }
+
+    fn committed(&mut self) -> io::Result<Vec<i64>> {
+        let answer = self.group.committed(&mut self.connection, &self.topic, &self.topic.all())?;
+        Ok(answer.unwrap_or_else(|code| panic!("OffsetFetch: error code {code}")))
+    }
+}
+
+/// The offsets of all the partitions, in order.
+fn records(partitions: &[i64], offsets: std::ops::Range<i64>) -> Vec<(i64, i64)> {
+    partitions.iter().flat_map(|partition| offsets.clone().map(|offset| (*partition, offset))).collect()
+}
+
+fn count(seen: &[Seen]) -> usize {
+    seen.iter().map(|one| one.records.len()).sum()
+}
+
+/// Whether two members have two partitions each, and together all.
+fn halves(seen: &[Seen]) -> bool {
+    let together: BTreeSet<i64> = seen.iter().flat_map(|one| one.assigned.clone()).collect();
+    together.into_iter().eq(ALL) && seen.iter().all(|one| one.assigned.len() == ALL.len() / 2)
+}

@@ -1,0 +1,84 @@
+//! Client libraries of other languages as programs with the same commands and the same lines (see `python/client.py`):
+//! what they see on Catena is what they see on Apache Kafka, and what the test says they must see.
+
+pub mod basics;
+pub mod group;
+mod member;
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::catena::Options;
+use crate::{Broker, Catena, Kafka, go, node, python, runtime};
+
+/// So that groups settle at once, and a dead member is noticed soon; the same for both brokers.
+const QUICK_GROUPS: [(&str, &str); 2] =
+    [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1000")];
+
+/// One client library.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Its name, also the beginning of the names of its topics.
+    pub name: &'static str,
+    /// Whether it can send headers without a value.
+    pub null_headers: bool,
+    available: fn() -> bool,
+    command: fn() -> Command,
+}
+
+/// librdkafka, through confluent-kafka for Python.
+pub const LIBRDKAFKA: Family =
+    Family { name: "librdkafka", null_headers: true, available: python::available, command: || python("librdkafka") };
+
+/// kafka-python.
+pub const KAFKA_PYTHON: Family = Family {
+    name: "kafka-python",
+    null_headers: false,
+    available: python::available,
+    command: || python("kafka_python"),
+};
+
+/// franz-go.
+pub const FRANZ_GO: Family =
+    Family { name: "franz-go", null_headers: true, available: go::available, command: go::command };
+
+/// kafkajs.
+pub const KAFKAJS: Family =
+    Family { name: "kafkajs", null_headers: false, available: node::available, command: || node::command("client.js") };
+
+fn python(module: &str) -> Command {
+    let mut command = python::command("client.py");
+    command.arg(module);
+    command
+}
+
+impl Family {
+    /// Whether its language is there; see [`runtime::available`].
+    pub fn available(&self) -> bool {
+        (self.available)()
+    }
+
+    /// The program with its command and the broker; add the other arguments, then run it.
+    pub fn command(&self, name: &str, broker: &dyn Broker) -> Command {
+        let mut command = (self.command)();
+        command.arg(name).arg(broker.bootstrap());
+        command
+    }
+}
+
+/// Runs `scenario` on Apache Kafka, where Java is there, and on a fresh Catena, and compares what they return.
+fn on_both<T: PartialEq + std::fmt::Debug>(scenario: impl Fn(&dyn Broker) -> T) {
+    let on_kafka = runtime::available(&["java", "mvn"]).then(|| scenario(kafka()));
+    let on_catena = scenario(&catena());
+    assert_eq!(on_kafka.as_ref().unwrap_or(&on_catena), &on_catena, "Kafka's is the left one");
+}
+
+fn catena() -> Catena {
+    let set = |options: Options, (name, value): (&str, &str)| options.set(name, value);
+    Catena::start(QUICK_GROUPS.into_iter().fold(Options::new(), set))
+}
+
+fn kafka() -> &'static Kafka {
+    static KAFKA: OnceLock<Kafka> = OnceLock::new();
+    KAFKA.get_or_init(|| Kafka::start(&QUICK_GROUPS))
+}

@@ -1,0 +1,38 @@
+//! Python: one virtual environment with the pinned packages of `python/requirements.txt`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{cache, program, runtime};
+
+const FETCH_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Whether Python tests can run here; see [`runtime::available`].
+pub fn available() -> bool {
+    runtime::available(&["python3"])
+}
+
+/// `python <script>` in the environment; `script` is a file of `python/`. Add the arguments, then run it.
+pub fn command(script: &str) -> Command {
+    let mut python = Command::new(environment().join("bin/python"));
+    python.arg(folder().join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
+    python
+}
+
+fn environment() -> PathBuf {
+    let requirements = folder().join("requirements.txt");
+    let pinned = std::fs::read_to_string(&requirements).unwrap_or_else(|e| panic!("{}: {e}", requirements.display()));
+    cache::once(&format!("python-{}", cache::digest(pinned)), |environment| {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv"]).arg(environment);
+        program::run(venv, FETCH_DEADLINE).expect_success();
+        let mut pip = Command::new(environment.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "-r"]).arg(requirements);
+        program::run(pip, FETCH_DEADLINE).expect_success();
+    })
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+}

@@ -1,0 +1,13 @@
+//! franz-go, on Catena and on Apache Kafka.
+
+use compat_tests::clients::{FRANZ_GO, basics, group};
+
+#[test]
+fn franz_go_creates_produces_reads_seeks_and_fails_as_it_must() {
+    basics::agree(&FRANZ_GO);
+}
+
+#[test]
+fn members_of_franz_go_share_leave_die_and_resume() {
+    group::agree(&FRANZ_GO);
+}

@@ -1,0 +1,23 @@
+//! librdkafka and kafka-python, on Catena and on Apache Kafka.
+
+use compat_tests::clients::{KAFKA_PYTHON, LIBRDKAFKA, basics, group};
+
+#[test]
+fn librdkafka_creates_produces_reads_seeks_and_fails_as_it_must() {
+    basics::agree(&LIBRDKAFKA);
+}
+
+#[test]
+fn members_of_librdkafka_share_leave_die_and_resume() {
+    group::agree(&LIBRDKAFKA);
+}
+
+#[test]
+fn kafka_python_creates_produces_reads_seeks_and_fails_as_it_must() {
+    basics::agree(&KAFKA_PYTHON);
+}
+
+#[test]
+fn members_of_kafka_python_share_leave_die_and_resume() {
+    group::agree(&KAFKA_PYTHON);
+}
