@@ -4,12 +4,16 @@
 pub mod basics;
 pub mod group;
 mod member;
+pub mod package_index;
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::catena::Options;
-use crate::{Broker, Catena, Kafka, go, node, python, runtime};
+use crate::java::{self, Program};
+use crate::{Broker, Catena, Kafka, go, maven, node, python, runtime};
+
+const JAVA_HEAP_MIB: u32 = 512;
 
 /// So that groups settle at once, and a dead member is noticed soon; the same for both brokers.
 const QUICK_GROUPS: [(&str, &str); 2] =
@@ -45,6 +49,14 @@ pub const FRANZ_GO: Family =
 /// kafkajs.
 pub const KAFKAJS: Family =
     Family { name: "kafkajs", null_headers: false, available: node::available, command: || node::command("client.js") };
+
+/// The Java client, which has the commands for real data only.
+pub const JAVA: Family = Family {
+    name: "java",
+    null_headers: true,
+    available: java::available,
+    command: || Program::compile("realdata", maven::KAFKA_44).command("RealData", JAVA_HEAP_MIB),
+};
 
 fn python(module: &str) -> Command {
     let mut command = python::command("client.py");
