@@ -4,6 +4,8 @@
 //! replicas, v7 the leader epoch, v8 authorized operations (those of the cluster until v10), v10 topic ids, v12
 //! asking by id; v13 a top-level error.
 //!
+//! Each topic is answered once, however often it is asked for, so an answer is no larger than that about all topics.
+//!
 //! A topic that is created by this request is answered at once, with its partitions; Kafka answers
 //! UNKNOWN_TOPIC_OR_PARTITION first and lets the client ask again. There is one node, so it leads everything.
 //!
@@ -64,15 +66,16 @@ async fn topics(broker: &Broker, context: &RequestContext, request: &MetadataReq
     if context.api_version < IDS_SINCE && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil()) {
         return asked.iter().map(|topic| refused(topic, ErrorCode::InvalidRequest)).collect();
     }
-    if asked.iter().any(|topic| !topic.topic_id.is_nil()) {
-        return asked.iter().filter(|topic| !topic.topic_id.is_nil()).map(|topic| by_id(broker, topic)).collect();
+    let ids: HashSet<Uuid> = asked.iter().map(|topic| topic.topic_id).filter(|id| !id.is_nil()).collect();
+    if !ids.is_empty() {
+        return ids.into_iter().map(|id| by_id(broker, id)).collect();
     }
     by_name(broker, asked, request.allow_auto_topic_creation).await
 }
 
-fn by_id(broker: &Broker, asked: &MetadataRequestTopic) -> MetadataResponseTopic {
-    let unknown = || topic_named(None, asked.topic_id, ErrorCode::UnknownTopicId);
-    broker.storage.topic_by_id(asked.topic_id).map_or_else(unknown, |topic| found(broker, &topic))
+fn by_id(broker: &Broker, id: Uuid) -> MetadataResponseTopic {
+    let unknown = || topic_named(None, id, ErrorCode::UnknownTopicId);
+    broker.storage.topic_by_id(id).map_or_else(unknown, |topic| found(broker, &topic))
 }
 
 /// Each name once, in the order asked; those that are missing are created together, if both sides allow it.
@@ -96,7 +99,7 @@ async fn by_name(broker: &Broker, asked: &[MetadataRequestTopic], may_create: bo
 }
 
 fn refused(asked: &MetadataRequestTopic, error: ErrorCode) -> MetadataResponseTopic {
-    topic_named(asked.name.clone(), asked.topic_id, error)
+    topic_named(Some(asked.name.clone().unwrap_or_default()), asked.topic_id, error)
 }
 
 fn topic_named(name: Option<TopicName>, id: Uuid, error: ErrorCode) -> MetadataResponseTopic {
