@@ -37,6 +37,8 @@ const SPECIAL: [(i64, i16); 6] = [
     (EARLIEST_PENDING_UPLOAD, 11),
 ];
 
+/// The version since which the leader epoch of an offset is told.
+const EPOCH_SINCE: i16 = 4;
 const READ_COMMITTED: i8 = 1;
 /// The replica id of a consumer; others see the log to its end.
 const CONSUMER: i32 = -1;
@@ -69,7 +71,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: ListOffs
             } else {
                 find(context, topic.as_deref(), partition, up_to).await
             };
-            partitions.push(answer(partition.partition_index, found));
+            partitions.push(answer(context.api_version, partition.partition_index, found));
         }
         topics.push(ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions));
     }
@@ -84,7 +86,7 @@ fn duplicates(request: &ListOffsetsRequest) -> HashSet<(String, i32)> {
     all.filter(|partition| !seen.insert(partition.clone())).collect()
 }
 
-fn answer(index: i32, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionResponse {
+fn answer(version: i16, index: i32, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionResponse {
     let (error, found) = match found {
         Ok(found) => (ErrorCode::None, found),
         Err(error) => (error, NOTHING),
@@ -94,7 +96,7 @@ fn answer(index: i32, found: Result<Found, ErrorCode>) -> ListOffsetsPartitionRe
         .with_error_code(error.code())
         .with_timestamp(found.timestamp)
         .with_offset(found.offset)
-        .with_leader_epoch(found.leader_epoch)
+        .with_leader_epoch(if version >= EPOCH_SINCE { found.leader_epoch } else { NOTHING.leader_epoch })
 }
 
 async fn find(

@@ -15,7 +15,7 @@ const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const SESSION_ID_NOT_FOUND: i16 = 70;
 const INVALID_SESSION_EPOCH: i16 = 71;
 const FENCED_LEADER_EPOCH: i16 = 74;
-const UNKNOWN_LEADER_EPOCH: i16 = 76;
+const UNKNOWN_LEADER_EPOCH: i16 = 75;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 const SESSION_TOPIC_ID_ERROR: i16 = 106;
 
@@ -100,7 +100,10 @@ fn every_version_reads_the_same_records() {
 
 #[test]
 fn errors_are_kafkas_and_of_one_partition_each() {
-    let (running, topic, mut client) = filled(1, 1);
+    let (mut running, topic, client) = filled(1, 1);
+    drop(client);
+    running.restart();
+    let mut client = running.connect();
     let epoch = running.epoch();
     let mut code = |topic: &Topic, partition: FetchPartition, version| {
         let data = partitions(client.call(&request(topic, vec![partition]), version).unwrap()).pop().unwrap();

@@ -18,7 +18,7 @@ const INVALID_TOPIC: i16 = 17;
 const UNSUPPORTED_VERSION: i16 = 35;
 const INVALID_REQUEST: i16 = 42;
 const FENCED_LEADER_EPOCH: i16 = 74;
-const UNKNOWN_LEADER_EPOCH: i16 = 76;
+const UNKNOWN_LEADER_EPOCH: i16 = 75;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 
 fn name(text: &str) -> TopicName {
@@ -85,7 +85,9 @@ fn special_timestamps_stand_for_places_and_need_their_version() {
 
 #[test]
 fn offsets_are_refused_to_clients_with_another_epoch_or_partition() {
-    let (running, _, mut client) = with_two_batches();
+    let (mut running, ..) = with_two_batches();
+    running.restart();
+    let mut client = running.connect();
     let epoch = running.epoch();
     for (asked, code) in [
         (at(-1).with_current_leader_epoch(epoch - 1), FENCED_LEADER_EPOCH),
