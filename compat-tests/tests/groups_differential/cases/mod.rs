@@ -1,0 +1,17 @@
+//! The cases, by subject.
+
+mod administration;
+mod joining;
+mod membership;
+mod offsets;
+mod statics;
+mod versions;
+
+use crate::Case;
+
+/// All cases.
+pub fn all() -> Vec<Case> {
+    let tables =
+        [joining::CASES, membership::CASES, statics::CASES, offsets::CASES, administration::CASES, versions::CASES];
+    tables.concat()
+}
