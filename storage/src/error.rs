@@ -1,0 +1,180 @@
+//! What can go wrong, one enum for each kind of call. Kinds tell the caller what to do, texts tell a person.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// Why a store cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("{dir} is used by another process")]
+    Locked {
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// The directory holds something else, or another version's data.
+    #[error("{dir} does not hold Catena data: {reason}")]
+    Foreign {
+        /// The data directory.
+        dir: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The system refuses.
+    #[error("cannot use {dir}: {source}")]
+    Io {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The catalog is there and cannot be read.
+    #[error("the catalog in {dir} is damaged: {reason}")]
+    Damaged {
+        /// The data directory.
+        dir: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The store cannot do it: full (for now), or failed for good.
+#[derive(Debug, Clone, Error)]
+pub enum StoreError {
+    /// A write or sync failed; what the disk holds is no longer known, so nothing is written until the next start.
+    #[error("the store has failed: {0}")]
+    Failed(Arc<str>),
+    /// No space; the same call may succeed later.
+    #[error("no space left in the store")]
+    Full,
+}
+
+/// Why a topic cannot be created, changed or deleted.
+#[derive(Debug, Error)]
+pub enum TopicError {
+    /// The name is taken.
+    #[error("topic '{0}' exists already")]
+    Exists(String),
+    /// There is no such topic.
+    #[error("no such topic")]
+    Unknown,
+    /// Partitions cannot be taken away.
+    #[error("a topic cannot have fewer partitions than now ({now})")]
+    FewerPartitions {
+        /// Partitions the topic has.
+        now: u32,
+    },
+    /// The store cannot do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a batch is not appended.
+#[derive(Debug, Clone, Error)]
+pub enum AppendError {
+    /// The bytes are damaged.
+    #[error("corrupt record batch: {0}")]
+    Corrupt(String),
+    /// The batch breaks a rule.
+    #[error("invalid record batch: {0}")]
+    InvalidRecord(String),
+    /// An old record format.
+    #[error("record format magic {0} is not supported")]
+    UnsupportedMagic(i8),
+    /// A codec that no reader knows.
+    #[error("unknown compression codec {0}")]
+    UnsupportedCompression(i16),
+    /// Larger than `max.message.bytes`.
+    #[error("batch of {size} bytes exceeds max.message.bytes {max}")]
+    TooLarge {
+        /// Bytes of the batch.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Larger than `segment.bytes`.
+    #[error("records of {size} bytes exceed segment.bytes {max}")]
+    LargerThanSegment {
+        /// Bytes of the batch.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Too far from the broker's clock.
+    #[error("timestamp {timestamp} is out of the range from {min} to {max}")]
+    InvalidTimestamp {
+        /// Milliseconds since 1970.
+        timestamp: i64,
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// A gap in a producer's sequence numbers.
+    #[error("out of order sequence number for producer {producer_id}: {found}, expected {expected}")]
+    OutOfOrderSequence {
+        /// Whose batch.
+        producer_id: i64,
+        /// Its first sequence number.
+        found: i32,
+        /// The one that would have been next.
+        expected: i32,
+    },
+    /// A newer incarnation of the producer was seen.
+    #[error("producer {producer_id} epoch {found} is older than {current}")]
+    InvalidProducerEpoch {
+        /// Whose batch.
+        producer_id: i64,
+        /// Its epoch.
+        found: i16,
+        /// The latest epoch seen.
+        current: i16,
+    },
+    /// A transaction that is not there.
+    #[error("transactional or control batches are not accepted here: {0}")]
+    InvalidTransaction(String),
+    /// The topic was deleted meanwhile.
+    #[error("the topic was deleted")]
+    Deleted,
+    /// The store cannot do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why nothing can be read.
+#[derive(Debug, Clone, Error)]
+pub enum ReadError {
+    /// Before the log's start or after its end.
+    #[error("offset {offset} is outside of {log_start}..{log_end}")]
+    OutOfRange {
+        /// The offset asked for.
+        offset: i64,
+        /// First offset of the log.
+        log_start: i64,
+        /// Offset after the last.
+        log_end: i64,
+    },
+    /// The stored bytes are damaged.
+    #[error("the batch at offset {offset} is corrupt")]
+    Corrupt {
+        /// Offset asked for, or of the batch where known.
+        offset: i64,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl StoreError {
+    /// What a failed write means: a full disk may have space again, anything else is final.
+    pub(crate) fn of_write(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Failed(error.to_string().into()),
+        }
+    }
+}

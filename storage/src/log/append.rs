@@ -1,0 +1,228 @@
+//! Appending a batch.
+//!
+//! 1. Check header and CRC, outside of any lock.
+//! 2. As the only writer: has the producer sent it before? is there a tail with room?
+//! 3. Write the bytes behind the tail with base offset and leader epoch (and, for LogAppendTime, times and CRC) set in a
+//!    copy of the header; nothing else is copied or changed.
+//! 4. Publish the log end, join the group commit that is being gathered.
+//!
+//! What must always hold: an error leaves the log as it was. The write goes to the page cache under the writer's lock: the
+//! lock is what makes positions and offsets agree, and no reader takes it.
+//!
+//! Source: Apache Kafka, `UnifiedLog.append`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use catena_protocol::batch::{BatchHeader, CRC_START, HEADER_LEN};
+
+use super::PartitionLog;
+use super::chain::{OpenChain, Writer};
+use crate::append_check::check_append;
+use crate::commit::CommitTicket;
+use crate::config::{LogConfig, TimestampType};
+use crate::error::AppendError;
+use crate::ids::SegmentId;
+use crate::producer_snapshot::ProducerSnapshot;
+use crate::producer_state::{ProducerBatch, ProducerError, SequenceCheck};
+use crate::segment::Segment;
+
+/// Who appends: clients go through all checks, the coordinators write their own records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendOrigin {
+    /// A Produce request.
+    Client,
+    /// A coordinator of this broker.
+    Coordinator,
+}
+
+/// What became of a batch.
+pub struct Appended {
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Offset of its last record.
+    pub last_offset: i64,
+    /// Set when the topic uses LogAppendTime, milliseconds since 1970.
+    pub log_append_time_ms: Option<i64>,
+    /// First offset of the log.
+    pub log_start: i64,
+    /// The batch was appended before; offsets are the original's.
+    pub duplicate: bool,
+    /// Whether the record already survives the death of this process. Not so for the first records of a chain, which the
+    /// catalog learns of with their commit: even `acks=1` must wait for those.
+    pub crash_safe: bool,
+    /// When it is durable.
+    pub commit: CommitTicket,
+}
+
+/// Attribute bit: the timestamps are the broker's.
+const LOG_APPEND_TIME_BIT: u8 = 0x08;
+
+impl PartitionLog {
+    /// Validates and appends the one batch in `records` (a Produce request's bytes for this partition). Does not wait for the
+    /// disk beyond a write into the page cache. `now_ms` is the broker's clock, milliseconds since 1970.
+    ///
+    /// # Errors
+    /// A rule that the batch breaks, a producer out of step, or a store that cannot take it.
+    pub fn append(
+        self: &Arc<Self>,
+        records: Bytes,
+        origin: AppendOrigin,
+        now_ms: i64,
+    ) -> Result<Appended, AppendError> {
+        let config = self.config();
+        let header = check_append(&records, origin, &config, now_ms)?;
+        self.store.check_writable()?;
+        let mut writer = self.writer();
+        if self.is_deleted() {
+            return Err(AppendError::Deleted);
+        }
+        if let Some(original) = self.check_producer(&mut writer, &header, &config, now_ms)? {
+            return Ok(self.duplicate(&writer, &original));
+        }
+        let appended = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
+        let segment = self.write(&mut writer, &appended, &config, now_ms)?;
+        if let Some(producers) = &mut writer.producers {
+            producers.apply(&appended.header);
+        }
+        writer.next_offset = appended.header.next_offset();
+        self.log_end.store(writer.next_offset, Ordering::Release);
+        self.store.counters.bytes_appended.fetch_add(header.size() as u64, Ordering::Relaxed);
+        let generation = self.enqueue(&mut writer);
+        Ok(Appended {
+            base_offset: appended.header.base_offset,
+            last_offset: appended.header.last_offset(),
+            log_append_time_ms: (config.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms),
+            log_start: self.log_start,
+            duplicate: false,
+            crash_safe: segment.is_registered(),
+            commit: self.store.commits.ticket(generation),
+        })
+    }
+
+    /// Writes the batch behind the tail.
+    fn write(
+        &self,
+        writer: &mut Writer,
+        batch: &Stamped,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> Result<Arc<Segment>, AppendError> {
+        let failed = |error: io::Error| AppendError::Store(self.store.write_failed("an append", &error));
+        let segment = self.tail(writer, batch.header.size(), config, now_ms).map_err(failed)?;
+        let stamp = self.store.stamps.next(now_ms);
+        segment.append(&batch.header, batch.parts(), stamp, config.index_interval_bytes).map_err(failed)?;
+        if !writer.touched.last().is_some_and(|last| Arc::ptr_eq(last, &segment)) {
+            writer.touched.push(segment.clone());
+        }
+        Ok(segment)
+    }
+
+    /// The segment to append to: the tail if it has room, else a new one; the first append opens the chain.
+    fn tail(&self, writer: &mut Writer, size: usize, config: &LogConfig, now_ms: i64) -> io::Result<Arc<Segment>> {
+        let tail = writer.open.as_ref().and_then(|open| open.segments.last());
+        if let Some(tail) = tail.filter(|tail| tail.len() + size as u64 <= u64::from(config.segment_bytes)) {
+            return Ok(tail.clone());
+        }
+        let chain = writer.open.as_ref().map_or_else(|| self.store.next_chain(), |open| open.id);
+        let base_offset = writer.next_offset;
+        let segment = Arc::new(Segment::create(&self.store.chains, SegmentId { chain, base_offset })?);
+        let open =
+            writer.open.get_or_insert_with(|| OpenChain { id: chain, start: base_offset, segments: Vec::new() });
+        open.segments.push(segment.clone());
+        self.add_segment(segment.clone());
+        if let Some(producers) = &mut writer.producers {
+            producers.expire(now_ms, config.producer_id_expiration_ms);
+            writer.snapshot = Some(ProducerSnapshot { next_offset: base_offset, table: producers.clone() });
+        }
+        Ok(segment)
+    }
+
+    /// Whether the producer may append the batch; the original if it has done so before.
+    fn check_producer(
+        &self,
+        writer: &mut Writer,
+        header: &BatchHeader,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> Result<Option<ProducerBatch>, AppendError> {
+        if !header.has_producer_id() {
+            return Ok(None);
+        }
+        let producers = match writer.producers.take() {
+            Some(producers) => producers,
+            None => self.load_producers(config, now_ms)?,
+        };
+        let checked = writer.producers.insert(producers).check(header);
+        match checked.map_err(producer_error)? {
+            SequenceCheck::Fresh => Ok(None),
+            SequenceCheck::Duplicate(original) => Ok(Some(original)),
+        }
+    }
+
+    /// The answer to a batch that is in the log already; as durable as everything that was appended up to now.
+    fn duplicate(&self, writer: &Writer, original: &ProducerBatch) -> Appended {
+        let durable = original.last_offset < self.high_watermark.load(Ordering::Acquire);
+        Appended {
+            base_offset: original.base_offset,
+            last_offset: original.last_offset,
+            log_append_time_ms: None,
+            log_start: self.log_start,
+            duplicate: true,
+            crash_safe: durable,
+            commit: self.store.commits.ticket(if durable { 0 } else { writer.generation }),
+        }
+    }
+}
+
+fn producer_error(error: ProducerError) -> AppendError {
+    match error {
+        ProducerError::OutOfOrderSequence { producer_id, found, expected } => {
+            AppendError::OutOfOrderSequence { producer_id, found, expected }
+        }
+        ProducerError::StaleEpoch { producer_id, found, current } => {
+            AppendError::InvalidProducerEpoch { producer_id, found, current }
+        }
+    }
+}
+
+/// A batch with the broker's fields set: a header of its own and the producer's bytes behind it.
+struct Stamped<'a> {
+    header: BatchHeader,
+    head: [u8; HEADER_LEN],
+    body: &'a [u8],
+}
+
+impl<'a> Stamped<'a> {
+    /// `records` is the batch that `header` was read from.
+    fn new(
+        header: &BatchHeader,
+        records: &'a [u8],
+        base_offset: i64,
+        leader_epoch: i32,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> Self {
+        let (front, body) = records.split_at(HEADER_LEN.min(records.len()));
+        let mut head = [0; HEADER_LEN];
+        head[..front.len()].copy_from_slice(front);
+        head[..8].copy_from_slice(&base_offset.to_be_bytes());
+        head[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
+        let mut header = BatchHeader { base_offset, partition_leader_epoch: leader_epoch, ..*header };
+        if config.timestamp_type == TimestampType::LogAppendTime {
+            header.max_timestamp = now_ms;
+            header.attributes |= i16::from(LOG_APPEND_TIME_BIT);
+            head[22] |= LOG_APPEND_TIME_BIT;
+            head[35..43].copy_from_slice(&now_ms.to_be_bytes());
+            header.crc = crc32c::crc32c_append(crc32c::crc32c(&head[CRC_START..]), body);
+            head[17..CRC_START].copy_from_slice(&header.crc.to_be_bytes());
+        }
+        Self { header, head, body }
+    }
+
+    fn parts(&self) -> [&[u8]; 2] {
+        [&self.head, self.body]
+    }
+}

@@ -1,0 +1,84 @@
+//! Leader epochs: the chains of a log say where each began.
+//!
+//! What must always hold: epochs and start offsets both grow; the epoch of this start is the last, also before its first append.
+//!
+//! Source: Apache Kafka, `LeaderEpochFileCache`.
+
+use std::sync::atomic::Ordering;
+
+use super::PartitionLog;
+use crate::catalog::ChainRecord;
+
+/// Where a leader epoch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochEnd {
+    /// The epoch meant.
+    pub leader_epoch: i32,
+    /// The offset after its last record.
+    pub end_offset: i64,
+}
+
+/// Where a leader epoch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochStart {
+    epoch: i32,
+    start: i64,
+}
+
+impl EpochStart {
+    /// The epochs of `chains`, and the current one, which begins at `end`.
+    pub fn of_chains(chains: &[ChainRecord], current: u32, end: i64) -> Vec<Self> {
+        let of_chain = |chain: &ChainRecord| Self { epoch: chain.id.leader_epoch(), start: chain.start };
+        let current = Self { epoch: i32::try_from(current).unwrap_or(i32::MAX), start: end };
+        chains.iter().map(of_chain).chain([current]).collect()
+    }
+}
+
+impl PartitionLog {
+    /// The largest epoch not above `epoch`, and where it ends; `None` when no such epoch is known (`endOffsetFor`).
+    pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<EpochEnd> {
+        end_for(&self.epochs, epoch, self.log_end.load(Ordering::Acquire))
+    }
+
+    /// The leader epoch of the record at `offset`.
+    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
+        self.epochs.iter().rev().find(|entry| entry.start <= offset).map(|entry| entry.epoch)
+    }
+}
+
+fn end_for(epochs: &[EpochStart], epoch: i32, log_end: i64) -> Option<EpochEnd> {
+    let after = epochs.partition_point(|entry| entry.epoch <= epoch);
+    let floor = after.checked_sub(1).and_then(|at| epochs.get(at));
+    match (floor, epochs.get(after)) {
+        _ if epoch < 0 => None,
+        (Some(last), None) if last.epoch == epoch => Some(EpochEnd { leader_epoch: epoch, end_offset: log_end }),
+        (_, None) => None,
+        (floor, Some(next)) => {
+            Some(EpochEnd { leader_epoch: floor.map_or(epoch, |floor| floor.epoch), end_offset: next.start })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_ends_where_the_next_begins() {
+        let epochs = [(2, 0), (5, 10), (6, 30)].map(|(epoch, start)| EpochStart { epoch, start });
+        let end = |epoch| end_for(&epochs, epoch, 45).map(|end| (end.leader_epoch, end.end_offset));
+        #[rustfmt::skip]
+        let cases = [
+            ("none asked",         -1, None),
+            ("before the first",    1, Some((1, 0))),
+            ("the first",           2, Some((2, 10))),
+            ("in a gap",            4, Some((2, 10))),
+            ("a middle one",        5, Some((5, 30))),
+            ("the current one",     6, Some((6, 45))),
+            ("a later one",         7, None),
+        ];
+        for (what, epoch, expected) in cases {
+            assert_eq!(end(epoch), expected, "{what}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A file that is appended to by `pwrite` and read through a memory map. The only file with `unsafe`.
+//!
+//! What must always hold, so that a view is a plain `&[u8]` for as long as anybody keeps it:
+//! - Bytes below `len` are written before `len` says so, and are never written again through this type.
+//! - The file is never cut below `len` while the process lives; `trim` cuts what was only allocated.
+//! - A view lies below `len` as it was when the view was made. The map itself may reach beyond the end of the file (space
+//!   to grow), but nothing there is ever touched.
+//! - Nobody else writes the file: the store's lock keeps other processes away.
+//!
+//! A page that cannot be read from the disk is a SIGBUS here as in every program that maps files.
+#![allow(unsafe_code)]
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::ops::{Deref, Range};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+/// The first allocation, and the smallest step.
+const STEP_MIN: u64 = 16 * 1024;
+/// The largest step: what a busy partition may waste until its segment is trimmed.
+const STEP_MAX: u64 = 32 * 1024 * 1024;
+/// The smallest map; more address space than needed costs nothing and saves maps as the file grows.
+const MAP_MIN: u64 = 1024 * 1024;
+
+/// An append-only file with a readable front.
+pub struct MappedFile {
+    file: Arc<File>,
+    tail: Mutex<Tail>,
+    len: AtomicU64,
+    map: RwLock<Option<Arc<MmapRaw>>>,
+}
+
+/// What only the writer uses.
+struct Tail {
+    allocated: u64,
+}
+
+/// Bytes of a mapped file; keeps the map alive.
+#[derive(Clone)]
+pub struct View {
+    map: Arc<MmapRaw>,
+    range: Range<usize>,
+}
+
+impl MappedFile {
+    /// Makes a new file; one left over by a crash is emptied.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        Ok(Self::new(file, 0, 0))
+    }
+
+    /// Opens a file whose first `len` bytes are good.
+    ///
+    /// # Errors
+    /// Of the file system; `UnexpectedEof` when the file is shorter.
+    pub fn open(path: &Path, len: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let allocated = file.metadata()?.len();
+        if allocated < len {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{}: too short", path.display())));
+        }
+        Ok(Self::new(file, len, allocated))
+    }
+
+    fn new(file: File, len: u64, allocated: u64) -> Self {
+        Self {
+            file: Arc::new(file),
+            tail: Mutex::new(Tail { allocated }),
+            len: AtomicU64::new(len),
+            map: RwLock::new(None),
+        }
+    }
+
+    /// Bytes that can be read.
+    pub fn len(&self) -> u64 {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// The file, for `sendfile`.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Appends `parts` and makes them readable; returns where they begin. Nothing has changed after an error.
+    ///
+    /// # Errors
+    /// Of the file system; a full disk is noticed before anything is written.
+    pub fn append(&self, parts: [&[u8]; 2]) -> io::Result<u64> {
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = self.len.load(Ordering::Relaxed);
+        let end = position + (parts[0].len() + parts[1].len()) as u64;
+        if end > tail.allocated {
+            tail.allocated = self.allocate(tail.allocated, end)?;
+        }
+        self.write_all(parts, position)?;
+        self.len.store(end, Ordering::Release);
+        Ok(position)
+    }
+
+    /// Space grows with what is there already: a quiet partition stays small, a busy one asks seldom.
+    fn allocate(&self, allocated: u64, needed: u64) -> io::Result<u64> {
+        let stepped = allocated + allocated.clamp(STEP_MIN, STEP_MAX);
+        let target = stepped.max(needed.next_multiple_of(4096));
+        match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), allocated, target - allocated) {
+            // Some file systems cannot: the write itself then finds out whether there is space.
+            Ok(()) | Err(Errno::OPNOTSUPP) => Ok(target),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write_all(&self, parts: [&[u8]; 2], mut position: u64) -> io::Result<()> {
+        let [mut head, mut body] = parts;
+        while !head.is_empty() || !body.is_empty() {
+            let written = match rustix::io::pwritev(&self.file, &[IoSlice::new(head), IoSlice::new(body)], position) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let of_head = written.min(head.len());
+            head = &head[of_head..];
+            body = &body[written - of_head..];
+            position += written as u64;
+        }
+        Ok(())
+    }
+
+    /// Gives back what is allocated beyond the last byte.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn trim(&self) -> io::Result<()> {
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.allocated = self.len.load(Ordering::Relaxed);
+        self.file.set_len(tail.allocated)
+    }
+
+    /// Makes the bytes below `len` durable; returns how many those are at least.
+    ///
+    /// # Errors
+    /// Of the file system; the state of the file on the disk is then unknown.
+    pub fn sync(&self) -> io::Result<u64> {
+        let len = self.len();
+        self.file.sync_data()?;
+        Ok(len)
+    }
+
+    /// The bytes in `range`.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` beyond `len`; of the system when the file cannot be mapped.
+    pub fn view(&self, range: Range<u64>) -> io::Result<View> {
+        if range.end > self.len() || range.start > range.end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        Ok(View { map: self.map_of(end)?, range: start..end })
+    }
+
+    fn map_of(&self, end: usize) -> io::Result<Arc<MmapRaw>> {
+        let present = self.map.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(map) = present.filter(|map| map.len() >= end) {
+            return Ok(map);
+        }
+        let len = (self.len() * 4).max(MAP_MIN);
+        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        let map = Arc::new(MmapOptions::new().len(len).map_raw_read_only(&*self.file)?);
+        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Some(map.clone());
+        Ok(map)
+    }
+}
+
+impl View {
+    /// The bytes, shared, without copying them.
+    pub fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+
+    /// A part of this view; `None` beyond its end.
+    pub fn slice(&self, range: Range<usize>) -> Option<View> {
+        let (start, end) = (self.range.start + range.start, self.range.start + range.end);
+        (start <= end && end <= self.range.end).then(|| View { map: self.map.clone(), range: start..end })
+    }
+}
+
+impl Deref for View {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `range` lies within the map and below the file's `len` when the view was made; those bytes are
+        // initialized, are never written again and stay in the file (see the top), and `map` lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(self.range.start), self.range.len()) }
+    }
+}
+
+impl AsRef<[u8]> for View {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_stay_as_they_were_while_the_file_grows() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = MappedFile::create(&dir.path().join("f")).unwrap();
+        assert_eq!(file.append([b"head", b"body"]).unwrap(), 0);
+        let early = file.view(0..8).unwrap();
+        for _ in 0..100 {
+            file.append([&[7; 10], &[8; 40_000]]).unwrap();
+        }
+        assert_eq!(&*early, b"headbody");
+        assert_eq!(&*file.view(4..10).unwrap(), b"body\x07\x07");
+        assert!(file.view(0..file.len() + 1).is_err());
+        file.trim().unwrap();
+        assert_eq!(file.file().metadata().unwrap().len(), file.len());
+        assert_eq!(&early.slice(4..8).unwrap().into_bytes()[..], b"body");
+        assert!(early.slice(4..9).is_none());
+    }
+
+    #[test]
+    fn a_quiet_file_takes_little_space() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = MappedFile::create(&dir.path().join("f")).unwrap();
+        file.append([b"x", b""]).unwrap();
+        assert!(file.file().metadata().unwrap().len() <= 16 * 1024);
+    }
+
+    #[test]
+    fn a_file_shorter_than_promised_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, b"abc").unwrap();
+        assert!(MappedFile::open(&path, 4).is_err());
+        assert_eq!(&*MappedFile::open(&path, 3).unwrap().view(0..3).unwrap(), b"abc");
+    }
+}

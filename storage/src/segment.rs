@@ -1,0 +1,281 @@
+//! A segment: a stretch of a chain in one file, with its sparse index.
+//!
+//! What must always hold:
+//! - `committed_len <= len`; a reader of durable records looks below `committed_len` only. What is below it was durable before
+//!   the number moved.
+//! - `in_place_len` says how much of the file itself is durable; between it and `committed_len` the journal holds the bytes.
+//! - Only the last segment of an open chain grows. A sealed segment is opened when it is first read.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use catena_protocol::batch::BatchHeader;
+
+use crate::batches::{Batches, Found};
+use crate::ids::SegmentId;
+use crate::index::{Index, IndexEntry};
+use crate::mapping::{MappedFile, View};
+
+/// The index file is brought up to date when so many more bytes are durable: what a recovery may have to look through.
+const INDEX_FLUSH_BYTES: u64 = 8 * 1024 * 1024;
+/// "No timestamp".
+pub const NO_TIMESTAMP: i64 = -1;
+
+/// What the catalog knows of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentSummary {
+    /// Offset of the first record.
+    pub base_offset: i64,
+    /// Bytes; meaningless for the tail of an open chain.
+    pub len: u64,
+    /// Largest timestamp, milliseconds since 1970; -1 if there is none.
+    pub max_timestamp: i64,
+}
+
+/// A segment.
+pub struct Segment {
+    /// Its name.
+    pub id: SegmentId,
+    chains: Arc<Path>,
+    file: OnceLock<MappedFile>,
+    index: OnceLock<Index>,
+    /// Bytes of a sealed segment; of an open one the file knows.
+    sealed_len: u64,
+    committed_len: AtomicU64,
+    in_place_len: AtomicU64,
+    index_flushed_len: AtomicU64,
+    max_timestamp: AtomicI64,
+    registered: AtomicBool,
+    entry_synced: AtomicBool,
+}
+
+impl Segment {
+    /// Makes the file of a new, empty segment in the directory `chains`.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn create(chains: &Arc<Path>, id: SegmentId) -> io::Result<Self> {
+        std::fs::create_dir_all(id.directory(chains))?;
+        let file = MappedFile::create(&id.log_path(chains))?;
+        let segment = Self::new(chains, id, 0, NO_TIMESTAMP);
+        let _ = segment.file.set(file);
+        let _ = segment.index.set(Index::default());
+        Ok(segment)
+    }
+
+    /// A sealed segment, not yet opened.
+    pub fn sealed(chains: &Arc<Path>, id: crate::ids::ChainId, summary: SegmentSummary) -> Self {
+        let id = SegmentId { chain: id, base_offset: summary.base_offset };
+        let mut segment = Self::new(chains, id, summary.len, summary.max_timestamp);
+        segment.registered = AtomicBool::new(true);
+        segment.entry_synced = AtomicBool::new(true);
+        segment
+    }
+
+    fn new(chains: &Arc<Path>, id: SegmentId, len: u64, max_timestamp: i64) -> Self {
+        Self {
+            id,
+            chains: chains.clone(),
+            file: OnceLock::new(),
+            index: OnceLock::new(),
+            sealed_len: len,
+            committed_len: AtomicU64::new(len),
+            in_place_len: AtomicU64::new(len),
+            index_flushed_len: AtomicU64::new(0),
+            max_timestamp: AtomicI64::new(max_timestamp),
+            registered: AtomicBool::new(false),
+            entry_synced: AtomicBool::new(false),
+        }
+    }
+
+    /// The file, opened now if it was not yet.
+    ///
+    /// # Errors
+    /// Of the file system, and when the file is shorter than it should be.
+    pub fn file(&self) -> io::Result<&MappedFile> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        let opened = MappedFile::open(&self.id.log_path(&self.chains), self.sealed_len)?;
+        // Two readers may open it at once: one of the two stays.
+        Ok(self.file.get_or_init(|| opened))
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::load(&self.id.index_path(&self.chains), self.sealed_len))
+    }
+
+    /// Bytes appended.
+    pub fn len(&self) -> u64 {
+        self.file.get().map_or(self.sealed_len, MappedFile::len)
+    }
+
+    /// Bytes that are durable.
+    pub fn committed_len(&self) -> u64 {
+        self.committed_len.load(Ordering::Acquire)
+    }
+
+    /// Bytes that are durable in this file, not only in the journal.
+    pub fn in_place_len(&self) -> u64 {
+        self.in_place_len.load(Ordering::Acquire)
+    }
+
+    /// Says that the bytes below `len` are durable.
+    pub fn set_committed(&self, len: u64) {
+        self.committed_len.fetch_max(len, Ordering::AcqRel);
+    }
+
+    /// Largest timestamp of the segment, or -1.
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp.load(Ordering::Acquire)
+    }
+
+    /// Whether the catalog knows the segment.
+    pub fn is_registered(&self) -> bool {
+        self.registered.load(Ordering::Acquire)
+    }
+
+    /// Says that the catalog knows the segment.
+    pub fn set_registered(&self) {
+        self.registered.store(true, Ordering::Release);
+    }
+
+    /// What the catalog should know.
+    pub fn summary(&self) -> SegmentSummary {
+        SegmentSummary { base_offset: self.id.base_offset, len: self.len(), max_timestamp: self.max_timestamp() }
+    }
+
+    /// Appends a batch, its header given apart, and indexes it when `interval` bytes have passed since the last entry.
+    ///
+    /// # Errors
+    /// Of the file system; nothing has changed then.
+    pub fn append(&self, header: &BatchHeader, parts: [&[u8]; 2], stamp: i64, interval: u32) -> io::Result<()> {
+        let position = self.file()?.append(parts)?;
+        self.note(header, position, stamp, interval);
+        Ok(())
+    }
+
+    /// Indexes a batch that stands at `position`; those before it are known already.
+    pub fn note(&self, header: &BatchHeader, position: u64, stamp: i64, interval: u32) {
+        let last_indexed = self.index().last().map_or(0, |entry| u64::from(entry.position));
+        let timestamp_before = self.max_timestamp.fetch_max(header.max_timestamp, Ordering::AcqRel);
+        if position < last_indexed + u64::from(interval) {
+            return;
+        }
+        if let Ok(position) = u32::try_from(position) {
+            self.index().push(IndexEntry { offset: header.base_offset, timestamp_before, stamp, position });
+        }
+    }
+
+    /// Makes the file durable as it is and writes out the index of what is durable, if it is worth it.
+    ///
+    /// # Errors
+    /// Of the file system: the store must not be written again.
+    pub fn sync(&self) -> io::Result<()> {
+        let len = self.file()?.sync()?;
+        if !self.entry_synced.load(Ordering::Acquire) {
+            std::fs::File::open(self.id.directory(&self.chains))?.sync_all()?;
+        }
+        self.synced_to(len)
+    }
+
+    /// Takes note that the file's first `len` bytes and its directory entry are durable.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn synced_to(&self, len: u64) -> io::Result<()> {
+        self.entry_synced.store(true, Ordering::Release);
+        self.in_place_len.fetch_max(len, Ordering::AcqRel);
+        if len >= self.index_flushed_len.load(Ordering::Acquire) + INDEX_FLUSH_BYTES {
+            self.flush_index()?;
+        }
+        Ok(())
+    }
+
+    /// Writes out the index of what is durable in place.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn flush_index(&self) -> io::Result<()> {
+        let len = self.in_place_len();
+        self.index_flushed_len.store(len, Ordering::Release);
+        self.index().flush(&self.id.index_path(&self.chains), len)
+    }
+
+    /// Gives back allocated space; the segment is not appended to any more.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn finish(&self) -> io::Result<()> {
+        self.flush_index()?;
+        self.index().trim()?;
+        self.file()?.trim()
+    }
+
+    /// Removes the files. Readers that have mapped them go on.
+    pub fn remove_files(&self) {
+        for path in [self.id.log_path(&self.chains), self.id.index_path(&self.chains)] {
+            if let Err(error) = std::fs::remove_file(&path)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!("cannot remove {}: {error}", path.display());
+            }
+        }
+    }
+
+    /// The batch that holds `offset`, looked for below `limit`.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn find_offset(&self, offset: i64, limit: u64) -> io::Result<Option<Found>> {
+        let start = self.index().floor_of_offset(offset).map_or(0, |entry| u64::from(entry.position));
+        self.find(start..limit, |header| header.last_offset() >= offset)
+    }
+
+    /// The first batch with a timestamp of at least `timestamp` in its header, looked for below `limit`.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn find_timestamp(&self, timestamp: i64, limit: u64) -> io::Result<Option<Found>> {
+        let start = self.index().floor_of_timestamp(timestamp).map_or(0, |entry| u64::from(entry.position));
+        self.find(start..limit, |header| header.max_timestamp >= timestamp)
+    }
+
+    /// Where the last batch ends that ends at or before `position`; batches begin at `start`.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn boundary_before(&self, start: u64, position: u64) -> io::Result<u64> {
+        let indexed = self.index().floor_of_position(position).map_or(0, |entry| u64::from(entry.position));
+        let from = start.max(indexed);
+        let view = self.file()?.view(from..position.max(from))?;
+        Ok(Batches::new(&view).last().map_or(from, |found| from + found.end as u64))
+    }
+
+    /// The bytes in `range`.
+    ///
+    /// # Errors
+    /// Of the system, and beyond the end.
+    pub fn view(&self, range: Range<u64>) -> io::Result<View> {
+        self.file()?.view(range)
+    }
+
+    /// The last place that the index file knows: what is before it was durable when the entry was written.
+    pub fn last_indexed(&self) -> Option<IndexEntry> {
+        self.index().last()
+    }
+
+    /// The first batch in `range` that `wanted` holds for, with positions in the segment.
+    fn find(&self, range: Range<u64>, wanted: impl Fn(&BatchHeader) -> bool) -> io::Result<Option<Found>> {
+        if range.is_empty() {
+            return Ok(None);
+        }
+        let from = range.start as usize;
+        let view = self.file()?.view(range)?;
+        let found = Batches::new(&view).find(|found| wanted(&found.header));
+        Ok(found.map(|found| Found { start: found.start + from, end: found.end + from, ..found }))
+    }
+}

@@ -1,0 +1,123 @@
+//! What the parts of one store share: where its files are, its catalog, its commits, its counters.
+//!
+//! What must always hold: a store that has failed is not written again, and says so to everybody who asks.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::catalog::Catalog;
+use crate::commit::Commits;
+use crate::error::StoreError;
+use crate::ids::ChainId;
+use crate::log::PartitionLog;
+use crate::stamp::Stamps;
+
+/// One store.
+pub struct Store {
+    /// The data directory.
+    pub dir: PathBuf,
+    /// The directory of the segments.
+    pub chains: Arc<Path>,
+    /// Topics, chains, ids.
+    pub catalog: Catalog,
+    /// The queue to the committer.
+    pub commits: Commits<Arc<PartitionLog>>,
+    /// This start's epoch.
+    pub epoch: u32,
+    /// Gives stamps.
+    pub stamps: Stamps,
+    /// Counters since the start.
+    pub counters: Counters,
+    next_chain: AtomicU32,
+}
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Group commits.
+    pub commits: AtomicU64,
+    /// Bytes written to the journal.
+    pub journal_bytes: AtomicU64,
+    /// Segments synced in place by a commit.
+    pub synced_segments: AtomicU64,
+    /// Bytes of batches appended.
+    pub bytes_appended: AtomicU64,
+}
+
+/// Counters for metrics; plain numbers since the start.
+#[derive(Debug, Clone, Default)]
+pub struct StoreStats {
+    /// Group commits.
+    pub commits: u64,
+    /// Bytes written to the journal.
+    pub journal_bytes: u64,
+    /// Segments synced in place by a commit.
+    pub synced_segments: u64,
+    /// Bytes of batches appended.
+    pub bytes_appended: u64,
+    /// Whether the store has failed for good.
+    pub failed: bool,
+}
+
+impl Store {
+    /// A store in `dir` in broker epoch `epoch`.
+    pub fn new(dir: PathBuf, catalog: Catalog, epoch: u32) -> Self {
+        Self {
+            chains: chains_dir(&dir).into(),
+            dir,
+            catalog,
+            commits: Commits::new(),
+            epoch,
+            stamps: Stamps::default(),
+            counters: Counters::default(),
+            next_chain: AtomicU32::new(0),
+        }
+    }
+
+    /// The name of a new chain.
+    pub fn next_chain(&self) -> ChainId {
+        ChainId { epoch: self.epoch, sequence: self.next_chain.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Whether the store may be written.
+    ///
+    /// # Errors
+    /// `Failed` once it has failed.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        self.commits.failure().map_or(Ok(()), Err)
+    }
+
+    /// Takes note of a failed write: a full disk may pass, anything else ends all writing.
+    pub fn write_failed(&self, what: &str, error: &io::Error) -> StoreError {
+        let outcome = StoreError::of_write(error);
+        if let StoreError::Failed(reason) = &outcome {
+            tracing::error!("{}: {what} failed, nothing is written until the next start: {reason}", self.dir.display());
+            self.commits.fail(reason);
+        }
+        outcome
+    }
+
+    /// The counters now.
+    pub fn stats(&self) -> StoreStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StoreStats {
+            commits: count(&self.counters.commits),
+            journal_bytes: count(&self.counters.journal_bytes),
+            synced_segments: count(&self.counters.synced_segments),
+            bytes_appended: count(&self.counters.bytes_appended),
+            failed: self.commits.failure().is_some(),
+        }
+    }
+}
+
+/// The directory of the segments.
+pub fn chains_dir(dir: &Path) -> PathBuf {
+    dir.join("chains")
+}
+
+/// The directory of the journal.
+pub fn journal_dir(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
