@@ -14,11 +14,11 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::ids::ChainId;
+use crate::ids::{ChainId, SegmentId};
 use crate::segment::SegmentSummary;
 
 pub use codec::TopicRecord;
-use codec::{chain_key, decode_chain, decode_chain_key, decode_topic, encode_chain, encode_topic, partition_key};
+use codec::{chain_key, decode_chain, decode_topic, encode_chain, encode_topic, partition_key};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const TOPICS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("topics");
@@ -52,6 +52,13 @@ pub struct ChainRecord {
     pub end: Option<i64>,
     /// Its segments in order.
     pub segments: Vec<SegmentSummary>,
+}
+
+impl ChainRecord {
+    /// The names of its segments.
+    pub fn segment_ids(&self) -> impl Iterator<Item = SegmentId> {
+        self.segments.iter().map(|segment| SegmentId { chain: self.id, base_offset: segment.base_offset })
+    }
 }
 
 /// The producers of a partition as of some offset, encoded.
@@ -158,9 +165,9 @@ impl Catalog {
             let mut others = [transaction.open_table(CHAINS)?, transaction.open_table(PRODUCERS)?];
             for id in ids {
                 topics.remove(id.as_bytes().as_slice())?;
-                let range = [[id.as_bytes().as_slice(), &[0; 12]].concat(), [id.as_bytes().as_slice(), &[0xff; 12]].concat()];
+                let (first, last) = (id.as_bytes().to_vec(), [id.as_bytes().as_slice(), &[0xff; 12]].concat());
                 for table in &mut others {
-                    table.retain_in(range[0].as_slice()..=range[1].as_slice(), |_, _| false)?;
+                    table.retain_in(first.as_slice()..=last.as_slice(), |_, _| false)?;
                 }
             }
             Ok(())
@@ -193,15 +200,6 @@ impl Catalog {
             }
             Ok(())
         })
-    }
-
-    /// The names of all chains.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn chain_ids(&self) -> Result<std::collections::HashSet<ChainId>, StoreError> {
-        let ids = self.read_all(CHAINS, |key, _| decode_chain_key(key).map(|(_, id)| id))?;
-        Ok(ids.into_iter().collect())
     }
 
     fn read_all<T>(

@@ -178,3 +178,10 @@ impl StoreError {
         }
     }
 }
+
+impl StoreError {
+    /// Whether it may pass.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full)
+    }
+}

@@ -6,10 +6,39 @@
 //!   timestamps and the CRC over them) are set. No per-record work on append or read.
 //! - `log start <= last stable <= high watermark <= log end`; offsets of a partition are dense over its chains.
 //! - This crate knows batches and offsets; it knows no API and no wire error code.
+//!
+//! From top to bottom: `storage` (topics, open, shutdown) -> `log` (one partition) -> `committer` (durability, through `journal`)
+//! -> `segment` (`mapping`, `index`) and `catalog`; `recovery` and `shutdown` are the two ends of a life.
 
-mod api;
-pub mod append_check;
+mod append_check;
+mod batches;
+mod catalog;
+mod commit;
+mod committer;
+mod config;
+mod error;
+mod ids;
+mod index;
+mod journal;
+mod log;
+mod mapping;
+mod open;
 pub mod producer_snapshot;
 pub mod producer_state;
+mod recovery;
+mod segment;
+mod shutdown;
+mod stamp;
+mod storage;
+mod store;
+mod sweep;
 
-pub use api::*;
+pub use commit::CommitTicket;
+pub use config::{LogConfig, StorageOptions, TimestampType};
+pub use error::{AppendError, OpenError, ReadError, StoreError, TopicError};
+pub use log::{
+    AppendOrigin, Appended, EpochEnd, FileRange, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
+};
+pub use recovery::RecoveryReport;
+pub use storage::{NewTopic, Storage, Topic};
+pub use store::StoreStats;

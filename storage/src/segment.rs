@@ -21,6 +21,8 @@ use crate::mapping::{MappedFile, View};
 
 /// The index file is brought up to date when so many more bytes are durable: what a recovery may have to look through.
 const INDEX_FLUSH_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes between entries that are read off the batches.
+const REBUILT_INTERVAL: u64 = 4096;
 /// "No timestamp".
 pub const NO_TIMESTAMP: i64 = -1;
 
@@ -47,6 +49,7 @@ pub struct Segment {
     committed_len: AtomicU64,
     in_place_len: AtomicU64,
     index_flushed_len: AtomicU64,
+    last_indexed: AtomicU64,
     max_timestamp: AtomicI64,
     registered: AtomicBool,
     entry_synced: AtomicBool,
@@ -85,6 +88,7 @@ impl Segment {
             committed_len: AtomicU64::new(len),
             in_place_len: AtomicU64::new(len),
             index_flushed_len: AtomicU64::new(0),
+            last_indexed: AtomicU64::new(0),
             max_timestamp: AtomicI64::new(max_timestamp),
             registered: AtomicBool::new(false),
             entry_synced: AtomicBool::new(false),
@@ -104,8 +108,33 @@ impl Segment {
         Ok(self.file.get_or_init(|| opened))
     }
 
+    /// The index; that of a sealed segment is loaded at the first use, and what its file lacks is read off the batches.
     fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::load(&self.id.index_path(&self.chains), self.sealed_len))
+        self.index.get_or_init(|| {
+            let index = Index::load(&self.id.index_path(&self.chains), self.sealed_len);
+            if let Err(error) = self.complete(&index) {
+                tracing::warn!("cannot index {}: {error}", self.id.log_path(&self.chains).display());
+            }
+            index
+        })
+    }
+
+    fn complete(&self, index: &Index) -> io::Result<()> {
+        let last = index.last();
+        let (mut indexed, stamp) = last.map_or((0, 0), |entry| (u64::from(entry.position), entry.stamp));
+        let mut timestamp_before = last.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before);
+        let from = indexed;
+        let view = self.file()?.view(from..self.sealed_len)?;
+        for Found { header, start, .. } in Batches::new(&view) {
+            let position = from + start as u64;
+            if position >= indexed + REBUILT_INTERVAL {
+                let Ok(short) = u32::try_from(position) else { break };
+                index.push(IndexEntry { offset: header.base_offset, timestamp_before, stamp, position: short });
+                indexed = position;
+            }
+            timestamp_before = timestamp_before.max(header.max_timestamp);
+        }
+        Ok(())
     }
 
     /// Bytes appended.
@@ -158,15 +187,15 @@ impl Segment {
         Ok(())
     }
 
-    /// Indexes a batch that stands at `position`; those before it are known already.
-    pub fn note(&self, header: &BatchHeader, position: u64, stamp: i64, interval: u32) {
-        let last_indexed = self.index().last().map_or(0, |entry| u64::from(entry.position));
+    /// Indexes a batch that stands at `position`; those before it are known already. One writer at a time.
+    fn note(&self, header: &BatchHeader, position: u64, stamp: i64, interval: u32) {
         let timestamp_before = self.max_timestamp.fetch_max(header.max_timestamp, Ordering::AcqRel);
-        if position < last_indexed + u64::from(interval) {
+        if position < self.last_indexed.load(Ordering::Relaxed) + u64::from(interval) {
             return;
         }
-        if let Ok(position) = u32::try_from(position) {
-            self.index().push(IndexEntry { offset: header.base_offset, timestamp_before, stamp, position });
+        if let Ok(short) = u32::try_from(position) {
+            self.index().push(IndexEntry { offset: header.base_offset, timestamp_before, stamp, position: short });
+            self.last_indexed.store(position, Ordering::Relaxed);
         }
     }
 
@@ -178,6 +207,7 @@ impl Segment {
         let len = self.file()?.sync()?;
         if !self.entry_synced.load(Ordering::Acquire) {
             std::fs::File::open(self.id.directory(&self.chains))?.sync_all()?;
+            std::fs::File::open(&self.chains)?.sync_all()?;
         }
         self.synced_to(len)
     }
@@ -235,13 +265,13 @@ impl Segment {
         self.find(start..limit, |header| header.last_offset() >= offset)
     }
 
-    /// The first batch with a timestamp of at least `timestamp` in its header, looked for below `limit`.
+    /// The first batch with a timestamp of at least `timestamp` in its header, looked for from the batch at `from` to `limit`.
     ///
     /// # Errors
     /// Of the system.
-    pub fn find_timestamp(&self, timestamp: i64, limit: u64) -> io::Result<Option<Found>> {
+    pub fn find_timestamp(&self, timestamp: i64, from: u64, limit: u64) -> io::Result<Option<Found>> {
         let start = self.index().floor_of_timestamp(timestamp).map_or(0, |entry| u64::from(entry.position));
-        self.find(start..limit, |header| header.max_timestamp >= timestamp)
+        self.find(start.max(from)..limit, |header| header.max_timestamp >= timestamp)
     }
 
     /// Where the last batch ends that ends at or before `position`; batches begin at `start`.
@@ -261,11 +291,6 @@ impl Segment {
     /// Of the system, and beyond the end.
     pub fn view(&self, range: Range<u64>) -> io::Result<View> {
         self.file()?.view(range)
-    }
-
-    /// The last place that the index file knows: what is before it was durable when the entry was written.
-    pub fn last_indexed(&self) -> Option<IndexEntry> {
-        self.index().last()
     }
 
     /// The first batch in `range` that `wanted` holds for, with positions in the segment.

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::catalog::Catalog;
 use crate::commit::Commits;
@@ -31,6 +31,7 @@ pub struct Store {
     /// Counters since the start.
     pub counters: Counters,
     next_chain: AtomicU32,
+    closing: AtomicBool,
 }
 
 /// Counters since the start.
@@ -73,6 +74,7 @@ impl Store {
             stamps: Stamps::default(),
             counters: Counters::default(),
             next_chain: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +89,22 @@ impl Store {
     /// `Failed` once it has failed.
     pub fn check_writable(&self) -> Result<(), StoreError> {
         self.commits.failure().map_or(Ok(()), Err)
+    }
+
+    /// Whether the store takes appends.
+    ///
+    /// # Errors
+    /// `Failed` once it has failed or is being shut down.
+    pub fn check_appendable(&self) -> Result<(), StoreError> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(StoreError::Failed("the store is being shut down".into()));
+        }
+        self.check_writable()
+    }
+
+    /// Takes no appends from now on, except those that a writer has begun.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
     }
 
     /// Takes note of a failed write: a full disk may pass, anything else ends all writing.

@@ -44,7 +44,7 @@ pub fn chain_key(chain: &ChainRecord) -> Vec<u8> {
     key
 }
 
-pub fn decode_chain_key(mut key: &[u8]) -> Option<(PartitionId, ChainId)> {
+fn decode_chain_key(mut key: &[u8]) -> Option<(PartitionId, ChainId)> {
     let topic = Uuid::from_bytes(*key.split_off(..16)?.first_chunk()?);
     let partition = PartitionId { topic, index: key.try_get_u32().ok()? };
     let id = ChainId { epoch: key.try_get_u32().ok()?, sequence: key.try_get_u32().ok()? };

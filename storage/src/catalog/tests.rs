@@ -4,7 +4,13 @@ use super::*;
 
 fn topic(name: &str) -> TopicRecord {
     let configs = [("cleanup.policy".to_owned(), "compact".to_owned()), ("empty".to_owned(), String::new())];
-    TopicRecord { id: Uuid::new_v4(), name: name.into(), partitions: 3, internal: name.starts_with('_'), configs: configs.into() }
+    TopicRecord {
+        id: Uuid::new_v4(),
+        name: name.into(),
+        partitions: 3,
+        internal: name.starts_with('_'),
+        configs: configs.into(),
+    }
 }
 
 fn chain(topic: &TopicRecord, index: u32, epoch: u32, start: i64, end: Option<i64>) -> ChainRecord {

@@ -93,15 +93,6 @@ impl Journal {
     pub fn give_back(&mut self, finished: Finished) {
         self.spare.push(finished.0);
     }
-
-    /// Removes all files: the segments hold everything durably.
-    ///
-    /// # Errors
-    /// Of the file system.
-    pub fn clear(&mut self) -> io::Result<()> {
-        let current = self.current.take().map(|current| current.path);
-        self.spare.drain(..).chain(current).try_for_each(fs::remove_file)
-    }
 }
 
 fn begin_file(dir: &Path, id: FileId, capacity: u64, spare: &mut Vec<PathBuf>) -> io::Result<Current> {
@@ -205,8 +196,8 @@ mod tests {
     fn what_a_reused_file_held_before_is_not_replayed() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::new(dir.path().into(), 1, 16_384);
-        let finished = (0..5).filter_map(|sequence| write(&mut journal, sequence, 3_000)).next_back().unwrap();
-        journal.give_back(finished);
+        let finished: Vec<_> = (0..5).filter_map(|sequence| write(&mut journal, sequence, 3_000)).collect();
+        finished.into_iter().for_each(|finished| journal.give_back(finished));
         (5..9).for_each(|sequence| drop(write(&mut journal, sequence, 3_000)));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
         assert_eq!(replayed(dir.path()), (4..9).map(|sequence| (sequence, 3_000)).collect::<Vec<_>>());
@@ -222,7 +213,7 @@ mod tests {
         bytes[2 * 4096 + 100] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(replayed(dir.path()), [(0, 3_000), (1, 3_000)]);
-        journal.clear().unwrap();
+        remove_all(dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

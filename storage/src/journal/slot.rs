@@ -94,7 +94,8 @@ pub struct Slot<'a> {
 pub fn read_slot(bytes: &[u8], file: FileId, number: u32) -> Option<Slot<'_>> {
     let mut head = bytes.get(..HEADER_LEN)?;
     let (magic, crc) = (head.get_u32(), head.get_u32());
-    let ours = magic == MAGIC && head.get_u32() == file.epoch && head.get_u64() == file.number && head.get_u32() == number;
+    let ours =
+        magic == MAGIC && head.get_u32() == file.epoch && head.get_u64() == file.number && head.get_u32() == number;
     let (count, payload) = (head.get_u32() as usize, head.get_u32() as usize);
     let len = HEADER_LEN.checked_add(count.checked_mul(RANGE_LEN)?)?.checked_add(payload)?;
     let whole = bytes.get(..len)?;
@@ -147,7 +148,10 @@ mod tests {
         let bytes = slot();
         let read = read_slot(&bytes, FILE, 4).unwrap();
         assert_eq!((read.len, bytes.len()), (8192, 8192));
-        assert_eq!(read.ranges.iter().map(|(range, bytes)| (range.segment.chain.sequence, bytes.len())).collect::<Vec<_>>(), [(1, 3), (2, 5_000)]);
+        assert_eq!(
+            read.ranges.iter().map(|(range, bytes)| (range.segment.chain.sequence, bytes.len())).collect::<Vec<_>>(),
+            [(1, 3), (2, 5_000)]
+        );
         assert_eq!(read.ranges[0].1, b"abc");
     }
 

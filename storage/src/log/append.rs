@@ -74,8 +74,8 @@ impl PartitionLog {
     ) -> Result<Appended, AppendError> {
         let config = self.config();
         let header = check_append(&records, origin, &config, now_ms)?;
-        self.store.check_writable()?;
         let mut writer = self.writer();
+        self.store.check_appendable()?;
         if self.is_deleted() {
             return Err(AppendError::Deleted);
         }
@@ -129,8 +129,7 @@ impl PartitionLog {
         let chain = writer.open.as_ref().map_or_else(|| self.store.next_chain(), |open| open.id);
         let base_offset = writer.next_offset;
         let segment = Arc::new(Segment::create(&self.store.chains, SegmentId { chain, base_offset })?);
-        let open =
-            writer.open.get_or_insert_with(|| OpenChain { id: chain, start: base_offset, segments: Vec::new() });
+        let open = writer.open.get_or_insert_with(|| OpenChain { id: chain, start: base_offset, segments: Vec::new() });
         open.segments.push(segment.clone());
         self.add_segment(segment.clone());
         if let Some(producers) = &mut writer.producers {

@@ -85,6 +85,11 @@ impl PartitionLog {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns once no append is under way that began before the call.
+    pub(crate) fn await_writer(&self) {
+        drop(self.writer());
+    }
+
     /// Puts the log into the commit queue, if it is not there; returns the generation its new records belong to.
     pub(super) fn enqueue(self: &Arc<Self>, writer: &mut Writer) -> u64 {
         if !writer.dirty {

@@ -107,8 +107,16 @@ fn apply_from(segment: &Arc<Segment>, next_offset: i64, table: &mut ProducerTabl
 
 fn first_at_least(segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampOffset>, ReadError> {
     let base = segment.id.base_offset;
-    let found = segment.find_timestamp(timestamp_ms, segment.len()).map_err(|error| unreadable(base, &error))?;
-    found.map_or(Ok(None), |found| look_into(segment, &found, timestamp_ms))
+    let mut from = 0;
+    loop {
+        let found = segment.find_timestamp(timestamp_ms, from, segment.len());
+        let Some(found) = found.map_err(|error| unreadable(base, &error))? else { return Ok(None) };
+        // A producer may have claimed a larger timestamp than its records have: then look on.
+        if let Some(record) = look_into(segment, &found, timestamp_ms)? {
+            return Ok(Some(record));
+        }
+        from = found.end as u64;
+    }
 }
 
 /// The first record of the batch whose timestamp is at least `timestamp_ms`.
@@ -116,11 +124,12 @@ fn look_into(segment: &Segment, found: &Found, timestamp_ms: i64) -> Result<Opti
     let header: &BatchHeader = &found.header;
     let view = segment.view(found.start as u64..found.end as u64);
     let view = view.map_err(|error| unreadable(header.base_offset, &error))?;
-    let record = records::first_at_least(&view, timestamp_ms);
+    let record = records::first_at_or_after(&view, timestamp_ms, header.base_offset);
     let record = record.map_err(|_| ReadError::Corrupt { offset: header.base_offset })?;
-    Ok(record.map(|record| TimestampOffset {
-        offset: header.base_offset.saturating_add(i64::from(record.offset_delta)),
+    let found = |record: records::RecordPosition| TimestampOffset {
+        offset: record.offset,
         timestamp: record.timestamp,
         leader_epoch: header.partition_leader_epoch,
-    }))
+    };
+    Ok(record.map(found))
 }

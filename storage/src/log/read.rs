@@ -51,7 +51,6 @@ pub struct FileRange {
 /// How much a reader wants.
 #[derive(Clone, Copy)]
 struct Wanted {
-    offset: i64,
     max_bytes: usize,
     min_one_batch: bool,
     limit: u64,
@@ -70,10 +69,11 @@ impl PartitionLog {
         min_one_batch: bool,
         up_to: ReadUpTo,
     ) -> Result<ReadSlice, ReadError> {
+        let before = self.offsets();
         let segments = self.segments();
         let segment = segments.partition_point(|segment| segment.id.base_offset <= offset);
         let segment = segment.checked_sub(1).and_then(|at| segments.get(at));
-        // Before the offsets: they must not be behind the bytes.
+        // Before the offsets of the answer: they must not be behind the bytes.
         let limit = segment.map_or(0, |segment| visible_len(segment, up_to));
         let offsets = self.offsets();
         if offset < offsets.log_start || offset > offsets.log_end {
@@ -81,11 +81,11 @@ impl PartitionLog {
         }
         let nothing = ReadSlice { bytes: Bytes::new(), file: None, offsets };
         let Some(segment) = segment.filter(|_| offset < visible_end(&offsets, up_to)) else { return Ok(nothing) };
-        let wanted = Wanted { offset, max_bytes, min_one_batch, limit };
+        let wanted = Wanted { max_bytes, min_one_batch, limit };
         let found = segment.find_offset(offset, limit).map_err(|error| unreadable(offset, &error))?;
         let Some(found) = found else {
-            // Its commit is being published, or the bytes are not what they were.
-            let damaged = limit == segment.len() && up_to == ReadUpTo::LogEnd;
+            // What was visible before is found, unless its commit is just being published, or the bytes are damaged.
+            let damaged = offset < visible_end(&before, up_to) && limit == segment.len();
             return if damaged { Err(ReadError::Corrupt { offset }) } else { Ok(nothing) };
         };
         slice(segment, found, wanted, offsets).map_err(|error| unreadable(offset, &error))

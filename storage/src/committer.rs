@@ -1,0 +1,233 @@
+//! The committer: one thread that makes what was appended durable, for all partitions together.
+//!
+//! A round:
+//! 1. Take the dirty logs, and from each the bytes that no round has taken yet.
+//! 2. Make the bytes durable: through the journal (one write, one `fdatasync`, however many segments), or, where few
+//!    segments hold much, by syncing those directly, which saves the second write.
+//! 3. Tell the catalog of new chains and segments, all in one transaction.
+//! 4. Publish: high watermarks, the readers' limits, the generation.
+//!
+//! What must always hold: the order 2, 3, 4. A round that fails for want of space is tried again with the next one and its
+//! bytes stay where they are; any other failure ends the store.
+//!
+//! A full journal file is handed to the checkpointer with the segments whose bytes it holds, and comes back when those are
+//! durable themselves.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
+
+use crate::commit::Gathered;
+use crate::error::StoreError;
+use crate::ids::SegmentId;
+use crate::journal::slot::Range;
+use crate::journal::{Finished, Journal};
+use crate::log::{PartitionLog, Pending, Unsynced};
+use crate::segment::Segment;
+use crate::store::{Store, journal_dir};
+
+/// Bytes per segment from which syncing the segments costs less than writing their bytes twice. Measured: a sync of one
+/// file costs as much as writing and syncing some 100 KiB more in the journal.
+const DIRECT_BYTES_PER_SEGMENT: u64 = 128 * 1024;
+/// Segments that a round syncs directly at most; beyond that the journal's single sync wins.
+const DIRECT_SEGMENTS_MAX: usize = 64;
+/// Journal files that may wait for the checkpointer before the committer waits for it too.
+const UNCHECKED_FILES_MAX: usize = 4;
+/// How soon a round that found no space is tried again.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The threads that serve a store.
+pub struct Committer {
+    committing: JoinHandle<()>,
+    checkpointing: JoinHandle<()>,
+}
+
+/// A full journal file and the segments whose bytes it holds.
+struct Checkpoint {
+    finished: Finished,
+    segments: Vec<Arc<Segment>>,
+}
+
+struct Rounds {
+    store: Arc<Store>,
+    journal: Journal,
+    /// Segments with bytes in the current journal file that are not durable in place.
+    journaled: HashMap<SegmentId, Arc<Segment>>,
+    unchecked: usize,
+    to_check: Sender<Checkpoint>,
+    checked: Receiver<Finished>,
+}
+
+impl Committer {
+    /// Starts the threads of `store`, with journal files of `journal_bytes`.
+    ///
+    /// # Errors
+    /// When the system refuses threads.
+    pub fn start(store: &Arc<Store>, journal_bytes: u64) -> io::Result<Self> {
+        let (to_check, checks) = unbounded();
+        let (done, checked) = unbounded();
+        let journal = Journal::new(journal_dir(&store.dir), store.epoch, journal_bytes);
+        let mut rounds =
+            Rounds { store: store.clone(), journal, journaled: HashMap::new(), unchecked: 0, to_check, checked };
+        let committing = std::thread::Builder::new().name("commit".into()).spawn(move || rounds.run())?;
+        let store = store.clone();
+        let checkpointing =
+            std::thread::Builder::new().name("checkpoint".into()).spawn(move || checkpoint(&store, &checks, &done))?;
+        Ok(Self { committing, checkpointing })
+    }
+
+    /// Waits for the last round after `Commits::stop`.
+    pub fn join(self) {
+        for thread in [self.committing, self.checkpointing] {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store has panicked");
+            }
+        }
+    }
+}
+
+impl Rounds {
+    fn run(&mut self) {
+        let mut retrying = false;
+        loop {
+            let gathered = self.store.commits.take(retrying.then_some(RETRY));
+            let stopping = gathered.stopping;
+            retrying = self.round(gathered);
+            if stopping {
+                break;
+            }
+            if retrying {
+                std::thread::sleep(RETRY);
+            }
+        }
+    }
+
+    /// One round; whether it has to be tried again.
+    fn round(&mut self, gathered: Gathered<Arc<PartitionLog>>) -> bool {
+        let pending: Vec<Pending> = gathered.dirty.iter().map(PartitionLog::take_pending).collect();
+        if pending.is_empty() {
+            return false;
+        }
+        let outcome = self.store.check_writable().and_then(|()| self.make_durable(&pending));
+        match outcome.and_then(|()| self.register(&pending)) {
+            Ok(()) => {
+                pending.iter().for_each(|pending| pending.log.committed(pending));
+                self.store.counters.commits.fetch_add(1, Ordering::Relaxed);
+                self.store.commits.publish(gathered.generation);
+                false
+            }
+            Err(StoreError::Failed(reason)) => {
+                self.store.write_failed("a commit", &io::Error::other(reason.to_string()));
+                false
+            }
+            Err(StoreError::Full) => {
+                pending.into_iter().for_each(|pending| pending.log.clone().put_back(pending));
+                self.store.commits.refuse(gathered.generation);
+                true
+            }
+        }
+    }
+
+    fn make_durable(&mut self, pending: &[Pending]) -> Result<(), StoreError> {
+        let unsynced = || pending.iter().flat_map(|pending| &pending.ranges).filter(|range| range.to > range.from);
+        let segments = unsynced().count();
+        let bytes: u64 = unsynced().map(|range| range.to - range.from).sum();
+        if segments == 0 {
+            return Ok(());
+        }
+        let ranges: Vec<(Range, &Unsynced)> = unsynced().map(|unsynced| (journal_range(unsynced), unsynced)).collect();
+        let direct = bytes >= DIRECT_BYTES_PER_SEGMENT * segments as u64 && segments <= DIRECT_SEGMENTS_MAX;
+        if direct || !self.journal.fits(&only_ranges(&ranges)) {
+            return self.sync_in_place(&ranges);
+        }
+        match self.write_slot(&ranges) {
+            // The segments have their space already.
+            Err(error) if StoreError::of_write(&error).is_full() => self.sync_in_place(&ranges),
+            written => written.map_err(|error| StoreError::of_write(&error)),
+        }
+    }
+
+    fn sync_in_place(&mut self, ranges: &[(Range, &Unsynced)]) -> Result<(), StoreError> {
+        for (range, unsynced) in ranges {
+            unsynced.segment.sync().map_err(|error| StoreError::of_write(&error))?;
+            self.journaled.remove(&range.segment);
+        }
+        self.store.counters.synced_segments.fetch_add(ranges.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write_slot(&mut self, ranges: &[(Range, &Unsynced)]) -> io::Result<()> {
+        let only = only_ranges(ranges);
+        if let Some(finished) = self.journal.finish_for(&only) {
+            self.hand_over(finished);
+        }
+        let mut unsynced = ranges.iter().map(|(_, unsynced)| *unsynced);
+        let written = self.journal.write(&only, |_, slot| {
+            let unsynced = unsynced.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+            slot.payload(&unsynced.segment.view(unsynced.from..unsynced.to)?);
+            Ok(())
+        })?;
+        self.store.counters.journal_bytes.fetch_add(written, Ordering::Relaxed);
+        let segments = ranges.iter().map(|(range, unsynced)| (range.segment, unsynced.segment.clone()));
+        self.journaled.extend(segments);
+        Ok(())
+    }
+
+    /// Gives a full journal file to the checkpointer and takes back those that it is done with.
+    fn hand_over(&mut self, finished: Finished) {
+        let segments = self.journaled.drain().map(|(_, segment)| segment).collect();
+        self.unchecked += 1;
+        // A checkpointer that is gone has failed the store; the next round finds out.
+        let _ = self.to_check.send(Checkpoint { finished, segments });
+        loop {
+            let back = if self.unchecked > UNCHECKED_FILES_MAX {
+                self.checked.recv().ok()
+            } else {
+                self.checked.try_recv().ok()
+            };
+            let Some(finished) = back else { break };
+            self.unchecked -= 1;
+            self.journal.give_back(finished);
+        }
+    }
+
+    fn register(&self, pending: &[Pending]) -> Result<(), StoreError> {
+        let chains: Vec<_> = pending.iter().filter_map(|pending| pending.chain.clone()).collect();
+        let producers = pending
+            .iter()
+            .filter_map(|pending| pending.producers.as_ref().map(|snapshot| pending.log.producer_bytes(snapshot)));
+        let producers: Vec<_> = producers.collect();
+        if chains.is_empty() && producers.is_empty() {
+            return Ok(());
+        }
+        self.store.catalog.put_chains(&chains, &producers)
+    }
+}
+
+/// Makes durable in place what full journal files hold, one file after the other.
+fn checkpoint(store: &Store, checks: &Receiver<Checkpoint>, done: &Sender<Finished>) {
+    for Checkpoint { finished, segments } in checks {
+        if let Err(error) = segments.iter().try_for_each(|segment| segment.sync()) {
+            store.write_failed("a checkpoint", &error);
+            return;
+        }
+        if done.send(finished).is_err() {
+            return;
+        }
+    }
+}
+
+fn journal_range(unsynced: &Unsynced) -> Range {
+    // More than 4 GiB in one round never fits the journal, whatever the length says.
+    let len = u32::try_from(unsynced.to - unsynced.from).unwrap_or(u32::MAX);
+    Range { segment: unsynced.segment.id, position: unsynced.from, len }
+}
+
+fn only_ranges(ranges: &[(Range, &Unsynced)]) -> Vec<Range> {
+    ranges.iter().map(|(range, _)| *range).collect()
+}

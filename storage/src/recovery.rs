@@ -1,0 +1,195 @@
+//! From what the last start left behind to sealed chains.
+//!
+//! 1. Replay the journal: bytes of slots go into their segments at their positions. Doing so twice changes nothing.
+//! 2. In each open chain, look at the tail segment from the last place its index file vouches for: batch after batch, CRC and
+//!    offsets; cut at the first byte that is not good.
+//! 3. Make the segments durable, then seal all chains in one transaction; a chain without records is forgotten.
+//! 4. Remove the journal.
+//!
+//! What must always hold: until 3 is done nothing is removed, so a crash in the middle begins again with 1; sealed chains are not
+//! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catena_protocol::batch::crc_matches;
+
+use crate::batches::Batches;
+use crate::catalog::{Catalog, ChainRecord};
+use crate::error::StoreError;
+use crate::ids::{ChainId, SegmentId};
+use crate::index::Index;
+use crate::journal;
+use crate::mapping::MappedFile;
+use crate::segment::{NO_TIMESTAMP, SegmentSummary};
+use crate::store::{chains_dir, journal_dir};
+
+/// Beyond so many segments one `syncfs` costs less than syncing each.
+const SYNC_EACH_MAX: usize = 16;
+
+/// What recovery did.
+#[derive(Debug, Clone, Default)]
+pub struct RecoveryReport {
+    /// How long the start took.
+    pub elapsed: Duration,
+    /// Slots found in the journal.
+    pub journal_slots: u64,
+    /// Chains that were open.
+    pub open_chains: u64,
+    /// Bytes looked at in their tails.
+    pub bytes_scanned: u64,
+    /// Bytes cut off, because no whole batch was there.
+    pub bytes_cut: u64,
+}
+
+/// Seals every chain that an earlier start left open; returns all chains.
+///
+/// # Errors
+/// When a file or the catalog cannot be read or written.
+pub fn recover(dir: &Path, catalog: &Catalog, report: &mut RecoveryReport) -> io::Result<Vec<ChainRecord>> {
+    let chains_dir: Arc<Path> = chains_dir(dir).into();
+    let mut chains = catalog.chains().map_err(to_io)?;
+    let open: HashMap<ChainId, usize> =
+        chains.iter().enumerate().filter(|(_, chain)| chain.end.is_none()).map(|(at, chain)| (chain.id, at)).collect();
+    report.open_chains = open.len() as u64;
+    let mut files = HashMap::new();
+    report.journal_slots = journal::replay(&journal_dir(dir), |range, bytes| {
+        // Slots of sealed or deleted chains, and of chains that were never acknowledged, say nothing any more.
+        if !open.contains_key(&range.segment.chain) {
+            return Ok(());
+        }
+        let file = open_for_replay(&mut files, &chains_dir, range.segment)?;
+        file.write_all_at(bytes, range.position)
+    })?;
+    drop(files);
+    let mut sealed = Vec::with_capacity(open.len());
+    for at in open.into_values() {
+        seal(&chains_dir, &mut chains[at], report)?;
+        sealed.push(chains[at].clone());
+    }
+    sync_all(dir, &chains_dir, &sealed)?;
+    if !sealed.is_empty() {
+        catalog.put_chains(&sealed, &[]).map_err(to_io)?;
+    }
+    journal::remove_all(&journal_dir(dir))?;
+    chains.retain(|chain| chain.end != Some(chain.start));
+    Ok(chains)
+}
+
+fn open_for_replay<'a>(
+    files: &'a mut HashMap<SegmentId, File>,
+    chains_dir: &Path,
+    id: SegmentId,
+) -> io::Result<&'a File> {
+    // One run touches few segments at a time; a bounded set of open files is enough.
+    const OPEN_FILES_MAX: usize = 256;
+    if files.len() >= OPEN_FILES_MAX && !files.contains_key(&id) {
+        files.clear();
+    }
+    match files.entry(id) {
+        std::collections::hash_map::Entry::Occupied(held) => Ok(held.into_mut()),
+        std::collections::hash_map::Entry::Vacant(free) => {
+            std::fs::create_dir_all(id.directory(chains_dir))?;
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(id.log_path(chains_dir))?;
+            Ok(free.insert(file))
+        }
+    }
+}
+
+/// Finds the end of an open chain. Only its last segment can hold anything that is not good: an earlier one was complete and
+/// durable before the catalog learned of the next.
+fn seal(chains_dir: &Arc<Path>, chain: &mut ChainRecord, report: &mut RecoveryReport) -> io::Result<()> {
+    let Some(tail) = chain.segments.last_mut() else {
+        chain.end = Some(chain.start);
+        return Ok(());
+    };
+    let id = SegmentId { chain: chain.id, base_offset: tail.base_offset };
+    let scan = scan_tail(chains_dir, id, report)?;
+    *tail = SegmentSummary { base_offset: tail.base_offset, len: scan.len, max_timestamp: scan.max_timestamp };
+    chain.end = Some(scan.next_offset);
+    Ok(())
+}
+
+struct Scan {
+    len: u64,
+    next_offset: i64,
+    max_timestamp: i64,
+}
+
+fn scan_tail(chains_dir: &Arc<Path>, id: SegmentId, report: &mut RecoveryReport) -> io::Result<Scan> {
+    let path = id.log_path(chains_dir);
+    let allocated = match std::fs::metadata(&path) {
+        Ok(meta) => meta.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Scan { len: 0, next_offset: id.base_offset, max_timestamp: NO_TIMESTAMP });
+        }
+        Err(error) => return Err(error),
+    };
+    let vouched = Index::load(&id.index_path(chains_dir), allocated).last();
+    let from = vouched.map_or(0, |entry| u64::from(entry.position));
+    let mut scan = Scan {
+        len: from,
+        next_offset: vouched.map_or(id.base_offset, |entry| entry.offset),
+        max_timestamp: vouched.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before),
+    };
+    let file = MappedFile::open(&path, allocated)?;
+    scan_batches(&file.view(from..allocated)?, &mut scan);
+    drop(file);
+    report.bytes_scanned += scan.len - from;
+    report.bytes_cut += cut(&path, scan.len)?;
+    Ok(scan)
+}
+
+fn scan_batches(bytes: &[u8], scan: &mut Scan) {
+    for found in Batches::new(bytes) {
+        let header = found.header;
+        let good = header.base_offset == scan.next_offset
+            && header.last_offset() >= header.base_offset
+            && crc_matches(&bytes[found.start..found.end], &header);
+        if !good {
+            break;
+        }
+        scan.len += (found.end - found.start) as u64;
+        scan.next_offset = header.next_offset();
+        scan.max_timestamp = scan.max_timestamp.max(header.max_timestamp);
+    }
+}
+
+/// Cuts a segment after its last good batch; returns how many bytes were there that are not merely allocated space.
+fn cut(path: &Path, len: u64) -> io::Result<u64> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut next = [0; 4096];
+    let read = file.read_at(&mut next, len)?;
+    let garbage = next[..read].iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+    if garbage > 0 {
+        tracing::warn!("{}: cut at {len}, what follows is no whole batch", path.display());
+    }
+    file.set_len(len)?;
+    Ok(garbage)
+}
+
+fn sync_all(dir: &Path, chains_dir: &Path, chains: &[ChainRecord]) -> io::Result<()> {
+    if chains.len() > SYNC_EACH_MAX {
+        return Ok(rustix::fs::syncfs(File::open(dir)?)?);
+    }
+    for chain in chains {
+        for (id, summary) in chain.segment_ids().zip(&chain.segments) {
+            match File::open(id.log_path(chains_dir)) {
+                Ok(file) => file.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && summary.len == 0 => continue,
+                Err(error) => return Err(error),
+            }
+            File::open(id.directory(chains_dir))?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+fn to_io(error: StoreError) -> io::Error {
+    io::Error::other(error.to_string())
+}

@@ -1,0 +1,47 @@
+//! The clean end of a store: nothing is left to replay.
+//!
+//! What must always hold: segments are durable in place before chains are sealed in the catalog, and sealed before the journal goes.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use crate::error::StoreError;
+use crate::journal;
+use crate::log::PartitionLog;
+use crate::segment::Segment;
+use crate::store::{Store, journal_dir};
+
+/// Beyond so many segments one `syncfs` costs less than syncing each.
+const SYNC_EACH_MAX: usize = 16;
+
+/// Seals every open chain. Nothing is appended any more, and everything appended is committed.
+///
+/// # Errors
+/// When something could not be made durable.
+pub fn seal_all(store: &Store, mut logs: Vec<Arc<PartitionLog>>) -> Result<(), StoreError> {
+    logs.retain(|log| !log.is_deleted());
+    let failed = |error: io::Error| StoreError::of_write(&error);
+    let segments: Vec<_> = logs.iter().flat_map(|log| log.open_segments()).collect();
+    sync(store, &segments).map_err(failed)?;
+    for segment in &segments {
+        segment.finish().map_err(failed)?;
+    }
+    let (chains, producers): (Vec<_>, Vec<_>) = logs.iter().map(|log| log.seal()).unzip();
+    let chains: Vec<_> = chains.into_iter().flatten().collect();
+    let producers: Vec<_> = producers.into_iter().flatten().collect();
+    if !chains.is_empty() || !producers.is_empty() {
+        store.catalog.put_chains(&chains, &producers)?;
+    }
+    journal::remove_all(&journal_dir(&store.dir)).map_err(failed)
+}
+
+fn sync(store: &Store, segments: &[Arc<Segment>]) -> io::Result<()> {
+    let behind: Vec<_> = segments.iter().filter(|segment| segment.in_place_len() < segment.len()).collect();
+    if behind.len() <= SYNC_EACH_MAX {
+        return behind.into_iter().try_for_each(|segment| segment.sync());
+    }
+    let lens: Vec<u64> = behind.iter().map(|segment| segment.len()).collect();
+    rustix::fs::syncfs(File::open(&store.dir)?)?;
+    behind.into_iter().zip(lens).try_for_each(|(segment, len)| segment.synced_to(len))
+}

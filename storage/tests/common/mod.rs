@@ -1,0 +1,199 @@
+//! A store in a temporary directory with one topic, that can be stopped, crashed and started again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use catena_protocol::records::BatchBuilder;
+use catena_storage::{
+    AppendError, AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions,
+    TimestampType, Topic,
+};
+use tempfile::TempDir;
+
+/// The time of the tests, milliseconds since 1970.
+pub const T0: i64 = 1_800_000_000_000;
+const TOPIC: &str = "t";
+
+pub struct Case {
+    pub storage: Arc<Storage>,
+    dir: TempDir,
+    config: LogConfig,
+    journal_bytes: u64,
+}
+
+pub fn config() -> LogConfig {
+    LogConfig {
+        max_message_bytes: 1 << 20,
+        segment_bytes: 1 << 30,
+        index_interval_bytes: 4096,
+        timestamp_type: TimestampType::CreateTime,
+        timestamp_before_max_ms: i64::MAX,
+        timestamp_after_max_ms: i64::MAX,
+        compacted: false,
+        producer_id_expiration_ms: 86_400_000,
+    }
+}
+
+/// A batch of `records` records, about `bytes` long in all.
+pub fn batch(records: usize, bytes: usize) -> Bytes {
+    let mut builder = BatchBuilder::new();
+    let value = vec![b'v'; bytes / records];
+    (0..records).for_each(|_| {
+        builder.push(T0, None, Some(&value));
+    });
+    builder.build().unwrap()
+}
+
+/// A batch whose records are a millisecond apart.
+#[allow(dead_code)]
+pub fn timed(records: i64, first: i64) -> Bytes {
+    let mut builder = BatchBuilder::new();
+    (0..records).for_each(|at| {
+        builder.push(first + at, Some(b"k"), Some(&[b'v'; 100]));
+    });
+    builder.build().unwrap()
+}
+
+/// A batch of an idempotent producer.
+#[allow(dead_code)]
+pub fn idempotent(producer: i64, epoch: i16, sequence: i32, records: usize) -> Bytes {
+    let mut builder = BatchBuilder::new().with_producer(producer, epoch, sequence);
+    (0..records).for_each(|_| {
+        builder.push(T0, None, Some(b"v"));
+    });
+    builder.build().unwrap()
+}
+
+impl Case {
+    pub fn new(partitions: u32) -> Self {
+        Self::with(config(), partitions)
+    }
+
+    pub fn with(config: LogConfig, partitions: u32) -> Self {
+        Self::made(config, 16 << 20, partitions)
+    }
+
+    #[allow(dead_code)]
+    pub fn with_journal(bytes: u64, partitions: u32) -> Self {
+        Self::made(config(), bytes, partitions)
+    }
+
+    fn made(config: LogConfig, journal_bytes: u64, partitions: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path(), &config, journal_bytes);
+        let case = Self { storage, dir, config, journal_bytes };
+        case.create_topic(partitions);
+        case
+    }
+
+    pub fn create_topic(&self, partitions: u32) {
+        let new = NewTopic { name: TOPIC.into(), partitions, configs: BTreeMap::new(), internal: false };
+        self.storage.create_topics(vec![new]).pop().unwrap().unwrap();
+    }
+
+    pub fn topic(&self) -> Arc<Topic> {
+        self.storage.topic(TOPIC).unwrap()
+    }
+
+    pub fn log(&self, partition: usize) -> Arc<PartitionLog> {
+        self.topic().partitions[partition].clone()
+    }
+
+    pub fn try_append(&self, partition: usize, records: &Bytes) -> Result<Appended, AppendError> {
+        self.log(partition).append(records.clone(), AppendOrigin::Client, T0 + 7)
+    }
+
+    /// Appends and waits until it is durable.
+    pub fn append(&self, partition: usize, records: &Bytes) -> Durable {
+        let appended = self.try_append(partition, records).unwrap();
+        let durable = Durable {
+            base_offset: appended.base_offset,
+            duplicate: appended.duplicate,
+            log_append_time_ms: appended.log_append_time_ms,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(appended.commit.durable()).unwrap();
+        durable
+    }
+
+    pub fn read(&self, partition: usize, offset: i64) -> Bytes {
+        self.log(partition).read(offset, usize::MAX, true, ReadUpTo::HighWatermark).unwrap().bytes
+    }
+
+    /// Base offsets of all batches, read from the first offset on.
+    pub fn offsets_read(&self, partition: usize) -> Vec<i64> {
+        let (mut found, mut next) = (Vec::new(), 0);
+        loop {
+            let bytes = self.read(partition, next);
+            let mut rest = &bytes[..];
+            while let Ok(header) = catena_protocol::batch::BatchHeader::parse_whole(rest) {
+                found.push(header.base_offset);
+                next = header.next_offset();
+                rest = &rest[header.size()..];
+            }
+            if bytes.is_empty() {
+                return found;
+            }
+        }
+    }
+
+    #[allow(dead_code)]
+    pub fn files(&self, kind: &str) -> Vec<PathBuf> {
+        files(self.dir.path(), kind)
+    }
+
+    #[allow(dead_code)]
+    pub fn stopped(self) -> Self {
+        self.storage.shutdown().unwrap();
+        self.crashed()
+    }
+
+    /// Starts again without a clean stop.
+    pub fn crashed(self) -> Self {
+        self.crashed_with(|_| ())
+    }
+
+    /// As `crashed`, with something happening to the files in between.
+    pub fn crashed_with(self, happen: impl FnOnce(&Path)) -> Self {
+        let Self { storage, dir, config, journal_bytes } = self;
+        drop(storage);
+        happen(dir.path());
+        Self { storage: open(dir.path(), &config, journal_bytes), dir, config, journal_bytes }
+    }
+}
+
+pub struct Durable {
+    pub base_offset: i64,
+    pub duplicate: bool,
+    pub log_append_time_ms: Option<i64>,
+}
+
+fn open(dir: &Path, config: &LogConfig, journal_segment_bytes: u64) -> Arc<Storage> {
+    let options = StorageOptions {
+        journal_segment_bytes,
+        log_config: |_, defaults| defaults.clone(),
+        log_defaults: config.clone(),
+    };
+    Storage::open(dir, options).unwrap().0
+}
+
+/// All files below `dir` whose name ends with `.kind`.
+pub fn files(dir: &Path, kind: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path, kind));
+        } else if path.extension().is_some_and(|extension| extension == kind) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[allow(dead_code)]
+pub fn remove_journal(dir: &Path) {
+    files(dir, "journal").iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
