@@ -30,6 +30,7 @@ pub fn append(error: &AppendError) -> ErrorCode {
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::InvalidTransaction(_) => ErrorCode::InvalidTxnState,
+        AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
         AppendError::Store(error) => store(error),
     }
 }

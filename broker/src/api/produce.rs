@@ -3,8 +3,9 @@
 //! v7 allows zstd, v8 adds the list of bad records and a message, v13 names topics by id.
 //!
 //! The append happens in `start`, so batches of one connection enter the logs in the order in which they came. The
-//! answer waits for durability with acks=-1 (all); acks=1 answers after the append; acks=0 is never answered, and an
-//! error then closes the connection, the only way to tell the client.
+//! answer waits for durability with acks=-1 (all); acks=1 answers after the append (but for the first records of a chain,
+//! which would not survive the death of the process before their commit); acks=0 is never answered, and an error then
+//! closes the connection, the only way to tell the client.
 //!
 //! Not done: transactions (a transactional batch is refused with INVALID_TXN_STATE); the list of bad records stays
 //! empty, because batches are validated by their header.
@@ -159,7 +160,7 @@ impl Batch<'_> {
             log_start_offset: appended.log_start,
             ..PartitionProduceResponse::default()
         };
-        if self.acks == ALL {
+        if self.acks == ALL || (self.acks == LEADER && !appended.crash_safe) {
             self.tickets.push((topic, partition, appended.commit));
         }
         answer
