@@ -96,7 +96,7 @@ fn refused(error: &AppendError) -> GroupError {
     match error {
         AppendError::TooLarge { .. } | AppendError::LargerThanSegment { .. } => GroupError::RecordTooLarge,
         AppendError::Store(StoreError::Full) => GroupError::CoordinatorNotAvailable,
-        AppendError::Store(StoreError::Failed(_)) => GroupError::NotCoordinator,
+        AppendError::Store(StoreError::Failed(_)) | AppendError::Deleted => GroupError::NotCoordinator,
         AppendError::Corrupt(_)
         | AppendError::InvalidRecord(_)
         | AppendError::UnsupportedMagic(_)
