@@ -140,3 +140,83 @@ fn replay_batch(header: &BatchHeader, batch: &[u8], from: i64, apply: &mut dyn F
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use catena_protocol::group_records::{OffsetCommit, OffsetKey};
+
+    use super::*;
+
+    fn offset(partition: i32) -> Record {
+        let key = OffsetKey { group: "g".into(), topic: "t".into(), partition };
+        let commit = OffsetCommit {
+            offset: 1,
+            leader_epoch: None,
+            metadata: String::new(),
+            commit_timestamp_ms: 1,
+            expire_timestamp_ms: None,
+            topic_id: uuid::Uuid::nil(),
+        };
+        Record::Offset(key, Some(commit))
+    }
+
+    /// Batches as the log keeps them: with offsets from 0 on.
+    fn stored(batches: &[u8]) -> (Vec<u8>, usize) {
+        let (mut stored, mut rest, mut next, mut count) = (Vec::new(), batches, 0_i64, 0);
+        while let Ok(header) = BatchHeader::parse_whole(rest) {
+            let (batch, after) = rest.split_at(header.size());
+            stored.extend(next.to_be_bytes());
+            stored.extend(&batch[8..]);
+            (next, rest, count) = (next + i64::from(header.last_offset_delta) + 1, after, count + 1);
+        }
+        (stored, count)
+    }
+
+    fn replayed(bytes: &[u8], from: i64) -> (Vec<Record>, i64, u64) {
+        let (mut records, mut skipped) = (Vec::new(), 0);
+        let next = replay_slice(bytes, from, &mut |record| records.push(record), &mut skipped);
+        (records, next, skipped)
+    }
+
+    #[test]
+    fn many_records_become_batches_of_the_allowed_size_and_come_back_in_order() {
+        let records: Vec<Record> = (0..1_000).map(offset).collect();
+        let batches = encode(&records, 4_096, 1).expect("encoded");
+        let (bytes, count) = stored(&batches);
+        assert!(count > 5, "{count} batches");
+        let mut rest = &bytes[..];
+        while let Ok(header) = BatchHeader::parse_whole(rest) {
+            assert!(header.size() <= 4_096);
+            rest = &rest[header.size()..];
+        }
+        assert_eq!(replayed(&bytes, 0), (records.clone(), 1_000, 0));
+        assert_eq!(replayed(&bytes, 3), (records[3..].to_vec(), 1_000, 0), "records before the log's start are gone");
+    }
+
+    #[test]
+    fn what_is_not_a_record_of_the_coordinator_is_skipped_and_counted() {
+        let mut batch = BatchBuilder::new();
+        let good = offset(0).encode().expect("encoded");
+        batch.push(1, None, Some(b"no key"));
+        batch.push(1, Some(b"?"), None);
+        batch.push(1, Some(&good.key), good.value.as_deref());
+        batch.push(1, Some(&good.key), Some(b"\xff\xff"));
+        batch.push(1, Some(&[0, 99]), Some(b"a kind of later"));
+        let batch = batch.build().expect("a batch");
+        assert_eq!(replayed(&batch, 0), (vec![offset(0)], 5, 4));
+
+        let mut compressed = batch.to_vec();
+        compressed[22] |= 4;
+        assert_eq!(replayed(&compressed, 0), (vec![], 5, 1));
+        let mut control = batch.to_vec();
+        control[22] |= 0x20;
+        assert_eq!(replayed(&control, 0), (vec![], 5, 0));
+    }
+
+    #[test]
+    fn a_damaged_end_is_not_passed() {
+        let batch = encode(&[offset(0)], 4_096, 1).expect("encoded");
+        let cut = &batch[..batch.len() - 1];
+        assert_eq!(replayed(cut, 0), (vec![], 0, 0));
+    }
+}

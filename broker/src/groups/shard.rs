@@ -142,6 +142,7 @@ impl<L: GroupLog + Clone> Shard<L> {
         }
         let drained = async { while coordinator.outbox.len() > 0 && coordinator.outbox.advance().await.is_ok() {} };
         let _ = timeout(LAST_APPENDS_MAX, drained).await;
+        coordinator.outbox.fail_all(GroupError::NotCoordinator);
         ControlFlow::Break(())
     }
 }
