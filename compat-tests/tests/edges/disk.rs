@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use compat_tests::Catena;
 use compat_tests::catena::Options;
-use compat_tests::wire::batch::BatchBuilder;
+use compat_tests::wire::batch::{BatchBuilder, Producer};
 use compat_tests::wire::{Connection, FetchPlan, Topic};
 use tempfile::TempDir;
 
@@ -18,6 +18,7 @@ const DISK_BYTES: u64 = 96 << 20;
 const BALLAST_BYTES: u64 = 32 << 20;
 const JOURNAL_SEGMENT_BYTES: u32 = 4 << 20;
 const RECORD_BYTES: usize = 100_000;
+const POLL: Duration = Duration::from_millis(20);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(20);
 
 #[test]
@@ -36,85 +37,102 @@ fn exercise(mount: Option<Mount>) {
     fs::write(&ballast, vec![1; BALLAST_BYTES as usize]).unwrap();
     let options = Options::new().data(&mount.folder().join("data"));
     let mut broker = Catena::start(options.set("catena.journal.segment.bytes", JOURNAL_SEGMENT_BYTES));
-    let mut connection = Connection::to(&broker).unwrap();
-    let topic = connection.create_topic("full", 2, &[]).unwrap();
+    let mut client = Client::new(&broker);
 
-    let kept = fill(&mut connection, &topic);
+    let kept = client.fill();
     assert!(kept > 20, "only {kept} records of {RECORD_BYTES} bytes went in");
-    assert_eq!(produce(&mut connection, &topic, kept), Err(KAFKA_STORAGE_ERROR), "full is full");
-    assert_eq!(read_all(&mut connection, &topic), kept);
-    assert!(connection.create_topic("too-late", 50, &[]).is_err() || connection.topic("too-late").is_ok());
-    let mut other = Connection::to(&broker).unwrap();
-    assert_eq!(read_all(&mut other, &topic), kept);
+    assert_eq!(client.produce(kept), Err(KAFKA_STORAGE_ERROR), "full is full");
+    assert_eq!(client.read_all(), kept);
+    client.reconnect(&broker);
+    assert_eq!(client.read_all(), kept, "a new connection reads as well");
 
     fs::remove_file(&ballast).unwrap();
-    let more = go_on(&mut connection, &topic, kept);
-    assert_eq!(read_all(&mut connection, &topic), more);
+    let more = client.go_on(kept);
+    assert_eq!(client.read_all(), more);
 
     broker.kill();
     broker.restart();
-    let mut connection = Connection::to(&broker).unwrap();
-    assert_eq!(read_all(&mut connection, &topic), more);
-    assert_eq!(produce(&mut connection, &topic, more), Ok(()));
+    client.reconnect(&broker);
+    assert_eq!(client.read_all(), more);
+    assert_eq!(client.produce(more), Ok(()));
     drop(broker);
 }
 
-/// Produces until the first refusal, which must be the right one; gives how many records went in.
-fn fill(connection: &mut Connection, topic: &Topic) -> u32 {
-    let most = (DISK_BYTES / RECORD_BYTES as u64) as u32;
-    for number in 0..most {
-        if let Err(code) = produce(connection, topic, number) {
-            assert_eq!(code, KAFKA_STORAGE_ERROR);
-            return number;
-        }
-    }
-    panic!("{most} records of {RECORD_BYTES} bytes fit into {DISK_BYTES} bytes")
+/// An idempotent producer, so that a record that was refused and is sent again cannot be there twice; and a consumer.
+struct Client {
+    connection: Connection,
+    topic: Topic,
+    producer: Producer,
 }
 
-/// Produces ten more as soon as the broker takes them; gives how many are there then.
-fn go_on(connection: &mut Connection, topic: &Topic, kept: u32) -> u32 {
-    let deadline = Instant::now() + RECOVERS_WITHIN;
-    for number in kept..kept + 10 {
-        while let Err(code) = produce(connection, topic, number) {
-            assert!(Instant::now() < deadline, "error {code}, {RECOVERS_WITHIN:?} after there is space again");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+impl Client {
+    fn new(broker: &Catena) -> Self {
+        let mut connection = Connection::to(broker).unwrap();
+        let topic = connection.create_topic("full", 2, &[]).unwrap();
+        let producer = connection.init_producer().unwrap();
+        Self { connection, topic, producer }
     }
-    kept + 10
-}
 
-/// Record `number` goes to partition 0 or 1 in turn.
-fn produce(connection: &mut Connection, topic: &Topic, number: u32) -> Result<(), i16> {
-    let mut value = number.to_be_bytes().to_vec();
-    value.resize(RECORD_BYTES, number as u8);
-    let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&value)).build();
-    let answer = connection.try_produce(topic, (number % 2) as i32, &batch).unwrap();
-    match answer.error_code {
-        0 => {
-            assert_eq!(answer.base_offset, i64::from(number / 2));
-            Ok(())
-        }
-        code => Err(code),
+    fn reconnect(&mut self, broker: &Catena) {
+        self.connection = Connection::to(broker).unwrap();
     }
-}
 
-/// Reads both partitions from the start and gives how many records are there; each must be the one that was sent.
-fn read_all(connection: &mut Connection, topic: &Topic) -> u32 {
-    let ends = connection.end_offsets(topic, &[0, 1]).unwrap();
-    let mut plan = FetchPlan::new(topic, &[0, 1]);
-    let mut count = 0;
-    while plan.positions.iter().zip(&ends).any(|((_, at), end)| at < end) {
-        for part in connection.fetch(&mut plan).unwrap().partitions {
-            for record in part.batches().iter().flat_map(|batch| batch.records().unwrap()) {
-                let number = record.offset as u32 * 2 + part.partition as u32;
-                let value = record.value.unwrap();
-                assert_eq!((&value[..4], value.len()), (&number.to_be_bytes()[..], RECORD_BYTES));
-                assert!(value[4..].iter().all(|byte| *byte == number as u8));
-                count += 1;
+    /// Produces until the first refusal, which must be the right one; gives how many records went in.
+    fn fill(&mut self) -> u32 {
+        let most = (DISK_BYTES / RECORD_BYTES as u64) as u32;
+        for number in 0..most {
+            if let Err(code) = self.produce(number) {
+                assert_eq!(code, KAFKA_STORAGE_ERROR);
+                return number;
             }
         }
+        panic!("{most} records of {RECORD_BYTES} bytes fit into {DISK_BYTES} bytes")
     }
-    count
+
+    /// Produces ten more as soon as the broker takes them; gives how many are there then.
+    fn go_on(&mut self, kept: u32) -> u32 {
+        let deadline = Instant::now() + RECOVERS_WITHIN;
+        for number in kept..kept + 10 {
+            while let Err(code) = self.produce(number) {
+                assert!(Instant::now() < deadline, "error {code}, {RECOVERS_WITHIN:?} after there is space again");
+                std::thread::sleep(POLL);
+            }
+        }
+        kept + 10
+    }
+
+    /// Record `number` goes to partition 0 or 1 in turn.
+    fn produce(&mut self, number: u32) -> Result<(), i16> {
+        let mut value = number.to_be_bytes().to_vec();
+        value.resize(RECORD_BYTES, number as u8);
+        let (partition, sequence) = ((number % 2) as i32, (number / 2) as i32);
+        let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&value)).build_for(self.producer, sequence);
+        let answer = self.connection.try_produce(&self.topic, partition, &batch).unwrap();
+        if answer.error_code != 0 {
+            return Err(answer.error_code);
+        }
+        assert_eq!(answer.base_offset, i64::from(sequence));
+        Ok(())
+    }
+
+    /// Reads both partitions from the start and gives how many records are there; each must be the one that was sent.
+    fn read_all(&mut self) -> u32 {
+        let ends = self.connection.end_offsets(&self.topic, &[0, 1]).unwrap();
+        let mut plan = FetchPlan::new(&self.topic, &[0, 1]);
+        let mut count = 0;
+        while plan.positions.iter().zip(&ends).any(|((_, at), end)| at < end) {
+            for part in self.connection.fetch(&mut plan).unwrap().partitions {
+                for record in part.batches().iter().flat_map(|batch| batch.records().unwrap()) {
+                    let number = record.offset as u32 * 2 + part.partition as u32;
+                    let value = record.value.unwrap();
+                    assert_eq!((&value[..4], value.len()), (&number.to_be_bytes()[..], RECORD_BYTES));
+                    assert!(value[4..].iter().all(|byte| *byte == number as u8));
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
 }
 
 /// A mounted file system; unmounted when dropped.
