@@ -107,14 +107,22 @@ impl MappedFile {
         Ok(position)
     }
 
-    /// Space grows with what is there already: a quiet partition stays small, a busy one asks seldom.
+    /// Space grows with what is there already: a quiet partition stays small, a busy one asks seldom. Where there is not so
+    /// much any more, what is needed will do.
     fn allocate(&self, allocated: u64, needed: u64) -> io::Result<u64> {
-        let stepped = allocated + allocated.clamp(STEP_MIN, STEP_MAX);
-        let target = stepped.max(needed.next_multiple_of(4096));
+        let needed = needed.next_multiple_of(4096);
+        let generous = needed.max(allocated + allocated.clamp(STEP_MIN, STEP_MAX));
+        match self.allocate_to(allocated, generous) {
+            Err(Errno::NOSPC) if needed < generous => Ok(self.allocate_to(allocated, needed)?),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    fn allocate_to(&self, allocated: u64, target: u64) -> Result<u64, Errno> {
         match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), allocated, target - allocated) {
             // Some file systems cannot: the write itself then finds out whether there is space.
             Ok(()) | Err(Errno::OPNOTSUPP) => Ok(target),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 

@@ -139,9 +139,8 @@ fn scan_tail(chains_dir: &Arc<Path>, id: SegmentId, report: &mut RecoveryReport)
     };
     let file = MappedFile::open(&path, allocated)?;
     scan_batches(&file.view(from..allocated)?, &mut scan);
-    drop(file);
     report.bytes_scanned += scan.len - from;
-    report.bytes_cut += cut(&path, scan.len)?;
+    report.bytes_cut += garbage_after(&path, &file.view(scan.len..allocated)?, scan.len);
     Ok(scan)
 }
 
@@ -160,17 +159,15 @@ fn scan_batches(bytes: &[u8], scan: &mut Scan) {
     }
 }
 
-/// Cuts a segment after its last good batch; returns how many bytes were there that are not merely allocated space.
-fn cut(path: &Path, len: u64) -> io::Result<u64> {
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let mut next = [0; 4096];
-    let read = file.read_at(&mut next, len)?;
-    let garbage = next[..read].iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+/// How many bytes follow the last good batch that are not merely allocated space. The catalog's length cuts them off; the
+/// sweep gives their space back, as cutting files one by one would take a start longer than all the rest.
+fn garbage_after(path: &Path, rest: &[u8], len: u64) -> u64 {
+    let next = &rest[..rest.len().min(4096)];
+    let garbage = next.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
     if garbage > 0 {
         tracing::warn!("{}: cut at {len}, what follows is no whole batch", path.display());
     }
-    file.set_len(len)?;
-    Ok(garbage)
+    garbage
 }
 
 fn sync_all(dir: &Path, chains_dir: &Path, chains: &[ChainRecord]) -> io::Result<()> {

@@ -1,10 +1,11 @@
-//! Removing files that no segment in the chains of the catalog owns: left by a crash between making a file and telling the catalog, or while
-//! a topic was deleted.
+//! Giving space back after a crash: files that no segment in the chains of the catalog owns (left between making a file and
+//! telling the catalog, or while a topic was deleted) are removed, and what segments had allocated ahead is cut off.
 //!
-//! What must always hold: only files of earlier broker epochs are removed; this start's own may not be in the catalog yet.
+//! What must always hold: only files of earlier broker epochs are touched, whose chains are sealed; this start's own may not be
+//! in the catalog yet. Nothing below a segment's length in the catalog is cut.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::HashMap;
+use std::fs::{self, DirEntry, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,28 +30,44 @@ pub fn start(store: &Arc<Store>) -> io::Result<JoinHandle<()>> {
 
 fn sweep(store: &Store) -> io::Result<usize> {
     let chains = store.catalog.chains().map_err(|error| io::Error::other(error.to_string()))?;
-    let owned: HashSet<SegmentId> = chains.iter().flat_map(ChainRecord::segment_ids).collect();
-    let orphan = |id: SegmentId| id.chain.epoch < store.epoch && !owned.contains(&id);
+    let owned: HashMap<SegmentId, u64> = chains.iter().flat_map(lengths).collect();
     let mut removed = 0;
     for directory in fs::read_dir(&store.chains)? {
         let directory = directory?.path();
-        if store.check_appendable().is_err() {
-            break;
-        }
         if directory.is_dir() {
-            removed += sweep_directory(&directory, orphan)?;
+            removed += sweep_directory(store, &directory, &owned)?;
         }
     }
     Ok(removed)
 }
 
-fn sweep_directory(directory: &Path, orphan: impl Fn(SegmentId) -> bool) -> io::Result<usize> {
+fn lengths(chain: &ChainRecord) -> impl Iterator<Item = (SegmentId, u64)> {
+    chain.segment_ids().zip(chain.segments.iter().map(|segment| segment.len))
+}
+
+fn sweep_directory(store: &Store, directory: &Path, owned: &HashMap<SegmentId, u64>) -> io::Result<usize> {
     let mut removed = 0;
     for file in fs::read_dir(directory)?.flatten() {
-        if file.file_name().to_str().and_then(SegmentId::of_file_name).is_some_and(&orphan) {
-            fs::remove_file(file.path())?;
-            removed += 1;
+        if store.check_appendable().is_err() {
+            break;
         }
+        let name = file.file_name();
+        let id = name.to_str().and_then(SegmentId::of_file_name).filter(|id| id.chain.epoch < store.epoch);
+        let swept = match id.map(|id| owned.get(&id)) {
+            None => continue,
+            Some(None) => fs::remove_file(file.path()).map(|()| removed += 1),
+            Some(Some(len)) => trim(&file, *len),
+        };
+        // The topic may be deleted at the same time.
+        swept.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     }
     Ok(removed)
+}
+
+/// Cuts what a segment had allocated beyond `len`.
+fn trim(file: &DirEntry, len: u64) -> io::Result<()> {
+    if file.path().extension().is_some_and(|kind| kind == "log") && file.metadata()?.len() > len {
+        OpenOptions::new().write(true).open(file.path())?.set_len(len)?;
+    }
+    Ok(())
 }
