@@ -82,7 +82,10 @@ impl Plan {
             let topic_id = topic.map(|topic| topic.id);
             self.commits.push(TopicCommit { name: asked.name.to_string(), topic_id, partitions: commits });
         }
-        self.answers.push(OffsetCommitResponseTopic::default().with_name(asked.name).with_partitions(answers));
+        // A topic without partitions has no answer.
+        if !answers.is_empty() {
+            self.answers.push(OffsetCommitResponseTopic::default().with_name(asked.name).with_partitions(answers));
+        }
     }
 
     /// Writes the coordinator's results into their slots.

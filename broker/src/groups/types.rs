@@ -93,7 +93,7 @@ impl GroupState {
 }
 
 /// Kafka's name of the one group type there is, as ListGroups spells it.
-pub const GROUP_TYPE_CLASSIC: &str = "Classic";
+pub const GROUP_TYPE_CLASSIC: &str = "classic";
 
 /// One protocol (assignor) a member supports, with the member's metadata for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
