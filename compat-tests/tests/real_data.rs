@@ -13,7 +13,7 @@ use compat_tests::wire::Connection;
 use compat_tests::{Broker, Catena};
 
 const PARTITIONS: u32 = 12;
-const DEADLINE: Duration = Duration::from_secs(150);
+const DEADLINE: Duration = Duration::from_secs(300);
 const AT_A_TIME: usize = 2;
 
 /// Who writes with which codec (by its number in a batch); the slowest first.
