@@ -27,7 +27,9 @@ pub struct ProducerBatch {
     pub base_offset: i64,
     /// Offset of the last record.
     pub last_offset: i64,
-    /// Largest timestamp of the batch, milliseconds since 1970.
+    /// When the producer was there: the largest timestamp of the batch or, if that is earlier, when the broker took it in,
+    /// milliseconds since 1970. Apache Kafka goes by the former alone, and forgets producers that write of old events
+    /// while they write.
     pub timestamp: i64,
 }
 
@@ -107,8 +109,8 @@ impl ProducerTable {
         Ok(SequenceCheck::Fresh)
     }
 
-    /// Remembers `batch`, which stands in the log with its final offsets.
-    pub fn apply(&mut self, batch: &BatchHeader) {
+    /// Remembers `batch`, which stands in the log with its final offsets; it was taken in, or read again, at `seen_ms`.
+    pub fn apply(&mut self, batch: &BatchHeader, seen_ms: i64) {
         if !batch.has_producer_id() || batch.is_control() {
             return;
         }
@@ -125,7 +127,7 @@ impl ProducerTable {
             last_sequence: batch.last_sequence(),
             base_offset: batch.base_offset,
             last_offset: batch.last_offset(),
-            timestamp: batch.max_timestamp,
+            timestamp: batch.max_timestamp.max(seen_ms),
         });
     }
 
@@ -199,7 +201,7 @@ mod tests {
 
     fn table_of(batches: &[BatchHeader]) -> ProducerTable {
         let mut table = ProducerTable::default();
-        batches.iter().for_each(|batch| table.apply(batch));
+        batches.iter().for_each(|batch| table.apply(batch, 0));
         table
     }
 
@@ -244,7 +246,7 @@ mod tests {
             Err(ProducerError::OutOfOrderSequence { expected: 0, .. })
         ));
         assert_eq!(table.check(&batch(7, 1, 0, 1, 0)), Ok(SequenceCheck::Fresh));
-        table.apply(&batch(7, 1, 0, 1, 10));
+        table.apply(&batch(7, 1, 0, 1, 10), 0);
         let stale = Err(ProducerError::StaleEpoch { producer_id: 7, found: 0, current: 1 });
         assert_eq!(table.check(&batch(7, 0, 10, 1, 0)), stale);
     }
@@ -262,6 +264,16 @@ mod tests {
         let mut table = table_of(&[batch(7, 0, 0, 1, 0), batch(8, 0, 0, 1, 500)]);
         table.expire(1_400, 300);
         assert_eq!(table.iter().map(|(id, _)| id).collect::<Vec<_>>(), [8]);
+    }
+
+    #[test]
+    fn a_producer_that_writes_of_old_events_stays_as_long_as_it_writes() {
+        let mut table = ProducerTable::default();
+        table.apply(&batch(7, 0, 0, 1, 0), 1_000_000);
+        table.expire(1_000_200, 300);
+        assert_eq!(table.len(), 1);
+        table.expire(1_000_300, 300);
+        assert!(table.is_empty());
     }
 
     #[test]

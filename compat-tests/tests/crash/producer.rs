@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::SystemTime;
 
 use compat_tests::wire::batch::{self, BatchBuilder};
 use compat_tests::wire::{Connection, ProduceFrame, ProduceHeader, Result, Topic};
@@ -18,6 +17,8 @@ use super::{PARTITIONS, is_cut_off};
 const IN_FLIGHT_MAX: usize = 5;
 const RECORDS_MAX: u32 = 16;
 const PADDING_MAX: usize = 600;
+/// Of years ago: the age of events says nothing about whether their producer lives.
+const TIMESTAMP: i64 = 1_700_000_000_000;
 
 /// A request: one batch for each partition.
 struct Sent {
@@ -110,7 +111,7 @@ impl Producer {
 
     fn make_batch(&mut self, partition: usize) -> Vec<u8> {
         let first = self.next[partition];
-        let mut builder = BatchBuilder::new(now_ms());
+        let mut builder = BatchBuilder::new(TIMESTAMP);
         for sequence in first..first + self.random.random_range(1..=RECORDS_MAX) {
             let mut value = vec![self.index];
             value.extend_from_slice(&sequence.to_be_bytes());
@@ -136,9 +137,4 @@ impl Producer {
         }
         Ok(())
     }
-}
-
-/// Milliseconds since 1970: a broker forgets producers by the age of what they wrote.
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64)
 }

@@ -85,7 +85,7 @@ impl PartitionLog {
         let appended = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
         let segment = self.write(&mut writer, &appended, &config, now_ms)?;
         if let Some(producers) = &mut writer.producers {
-            producers.apply(&appended.header);
+            producers.apply(&appended.header, now_ms);
         }
         writer.next_offset = appended.header.next_offset();
         self.log_end.store(writer.next_offset, Ordering::Release);

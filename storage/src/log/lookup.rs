@@ -72,19 +72,20 @@ impl PartitionLog {
         let bytes = self.store.catalog.producers(self.id)?;
         let snapshot = bytes.and_then(|bytes| ProducerSnapshot::decode(&bytes).ok()).unwrap_or_default();
         let ProducerSnapshot { next_offset, mut table } = snapshot;
+        // Before the tail is read: what is still in it was there a moment ago, as far as anybody knows.
+        table.expire(now_ms, config.producer_id_expiration_ms);
         let segments = self.segments();
         let first = segments.partition_point(|segment| segment.id.base_offset <= next_offset).saturating_sub(1);
         for segment in segments.iter().skip(first) {
             let failed = |error: io::Error| StoreError::Failed(format!("cannot rebuild producers: {error}").into());
-            apply_from(segment, next_offset, &mut table).map_err(failed)?;
+            apply_from(segment, next_offset, &mut table, now_ms).map_err(failed)?;
         }
-        table.expire(now_ms, config.producer_id_expiration_ms);
         Ok(table)
     }
 }
 
 /// Applies the batches of `segment` from `next_offset` on.
-fn apply_from(segment: &Arc<Segment>, next_offset: i64, table: &mut ProducerTable) -> io::Result<()> {
+fn apply_from(segment: &Arc<Segment>, next_offset: i64, table: &mut ProducerTable, now_ms: i64) -> io::Result<()> {
     let len = segment.len();
     let mut at = match segment.find_offset(next_offset.max(segment.id.base_offset), len)? {
         Some(found) => found.start as u64,
@@ -94,7 +95,7 @@ fn apply_from(segment: &Arc<Segment>, next_offset: i64, table: &mut ProducerTabl
         let view = segment.view(at..len.min(at + STRETCH))?;
         let mut end = 0;
         for found in Batches::new(&view) {
-            table.apply(&found.header);
+            table.apply(&found.header, now_ms);
             end = found.end as u64;
         }
         if end == 0 {
