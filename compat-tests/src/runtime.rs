@@ -11,11 +11,36 @@ pub fn find(program: &str) -> Option<PathBuf> {
 /// Whether all of `programs` are there; says so, or fails, if not. A test begins with
 /// `if !runtime::available(&["java", "javac", "mvn"]) { return; }`.
 pub fn available(programs: &[&str]) -> bool {
+    all_found(programs, std::env::var("CI").as_deref() == Ok("true"))
+}
+
+fn all_found(programs: &[&str], all_must_be_there: bool) -> bool {
     let Some(missing) = programs.iter().find(|program| find(program).is_none()) else {
         return true;
     };
     let test = std::thread::current().name().unwrap_or("test").to_owned();
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: no {missing}, and CI=true asks for it");
+    assert!(!all_must_be_there, "{test}: no {missing}, and CI=true asks for it");
     eprintln!("{test}: skipped: no {missing}");
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all_found;
+
+    #[test]
+    fn what_is_there_is_used() {
+        assert!(all_found(&["sh"], false) && all_found(&["sh"], true));
+    }
+
+    #[test]
+    fn what_is_missing_is_a_skip_for_a_user() {
+        assert!(!all_found(&["sh", "no-such-runtime"], false));
+    }
+
+    #[test]
+    #[should_panic(expected = "no no-such-runtime, and CI=true asks for it")]
+    fn what_is_missing_is_a_failure_for_ci() {
+        all_found(&["sh", "no-such-runtime"], true);
+    }
 }
