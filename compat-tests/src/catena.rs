@@ -137,7 +137,9 @@ fn build() -> PathBuf {
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     cargo.args(["build", "--release", "-p", "catena-broker", "--bin", "catena"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
-    let messages = program::run(cargo, BUILD_DEADLINE).expect_success().json_lines();
+    let built = program::run(cargo, BUILD_DEADLINE);
+    assert!(built.status.is_some_and(|status| status.success()), "catena does not build:\n{}", built.stderr);
+    let messages = built.json_lines();
     let mut executables = messages.iter().filter_map(|message| message.get("executable").and_then(Value::as_str));
     PathBuf::from(executables.next_back().unwrap_or_else(|| panic!("cargo names no executable")))
 }
