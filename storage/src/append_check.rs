@@ -1,11 +1,13 @@
 //! What a record batch must be like before it may enter a log. Pure: header fields, one CRC, and the clock passed in.
 //!
 //! What must always hold: a batch that passes has a right CRC, offsets and count that agree, and a codec readers know;
-//! nothing here looks into the records, so the cost does not depend on how many there are (the CRC reads the bytes once).
+//! nothing here looks into the records, so the cost does not depend on how many there are (the CRC reads the bytes once),
+//! but for logs that are compacted: there a record without a key would be lost, and is refused.
 //!
 //! Source: Apache Kafka, `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `LogValidator`.
 
 use catena_protocol::batch::{self, BatchError, BatchHeader, HEADER_LEN, MAGIC};
+use catena_protocol::records::first_without_key;
 
 use crate::{AppendError, AppendOrigin, LogConfig, TimestampType};
 
@@ -33,6 +35,9 @@ pub fn check_append(
     check_counts(&header)?;
     check_codec(&header)?;
     check_timestamps(&header, config, now_ms)?;
+    if origin == AppendOrigin::Client && config.compacted {
+        check_keys(records)?;
+    }
     Ok(header)
 }
 
@@ -127,8 +132,18 @@ fn check_timestamps(header: &BatchHeader, config: &LogConfig, now_ms: i64) -> Re
     }
 }
 
+fn check_keys(records: &[u8]) -> Result<(), AppendError> {
+    match first_without_key(records) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(AppendError::InvalidRecord("compacted topic cannot accept message without key".into())),
+        Err(error) => Err(AppendError::InvalidRecord(error.to_string())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use catena_protocol::records::BatchBuilder;
+
     use super::*;
 
     const NOW_MS: i64 = 1_800_000_000_000;
@@ -221,6 +236,21 @@ mod tests {
         let config = LogConfig { timestamp_type: TimestampType::LogAppendTime, ..config() };
         let records = batch(100, put(35, i64::MAX.to_be_bytes()));
         assert!(check_append(&records, AppendOrigin::Client, &config, NOW_MS).is_ok());
+    }
+
+    #[test]
+    fn what_is_compacted_needs_keys() {
+        let config = LogConfig { compacted: true, ..config() };
+        let with_keys = |keys: &[Option<&[u8]>]| {
+            let mut builder = BatchBuilder::new();
+            keys.iter().for_each(|key| drop(builder.push(NOW_MS, *key, Some(b"value"))));
+            builder.build().unwrap()
+        };
+        let check = |records: &[u8], origin| check_append(records, origin, &config, NOW_MS).is_ok();
+        assert!(check(&with_keys(&[Some(b"a"), Some(b"")]), AppendOrigin::Client));
+        assert!(!check(&with_keys(&[Some(b"a"), None]), AppendOrigin::Client));
+        assert!(check(&with_keys(&[Some(b"a"), None]), AppendOrigin::Coordinator));
+        assert!(!check(&batch(100, |_| ()), AppendOrigin::Client), "bytes that are no records");
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub enum CreateError {
     /// More copies than brokers.
     #[error(
         "Unable to replicate the partition {0} time(s): The target replication factor of {0} cannot be reached because \
-         only 1 broker(s) are registered."
+         only 1 broker(s) are registered or some brokers have all their log directories cordoned."
     )]
     TooManyReplicas(i16),
     /// A number of partitions that is none.
@@ -276,7 +276,7 @@ mod tests {
             (
                 factor(3),
                 "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached \
-                 because only 1 broker(s) are registered.",
+                 because only 1 broker(s) are registered or some brokers have all their log directories cordoned.",
             ),
         ] {
             assert_eq!(outcome(request), Err(message.to_owned()));

@@ -9,7 +9,7 @@
 //!
 //! | for | use |
 //! |---|---|
-//! | offsets and timestamps of any batch, any codec | [`RecordReader`], [`first_at_or_after`], [`first_of_max_timestamp`] |
+//! | offsets and timestamps of any batch, any codec | [`RecordReader`], [`first_at_or_after`], [`first_of_max_timestamp`], [`first_without_key`] |
 //! | keys, values and headers of an uncompressed batch, as slices of it | [`records`] |
 //! | writing an uncompressed batch | [`BatchBuilder`] |
 //!
@@ -25,7 +25,7 @@ mod varint;
 mod window;
 
 pub use builder::BatchBuilder;
-pub use reader::{RecordPosition, RecordReader, first_at_or_after, first_of_max_timestamp};
+pub use reader::{RecordPosition, RecordReader, first_at_or_after, first_of_max_timestamp, first_without_key};
 pub use slices::{Headers, Record, RecordHeader, Records, records};
 
 use std::io::{self, ErrorKind};

@@ -50,6 +50,14 @@ impl<'a> RecordReader<'a> {
         Ok(Some(position))
     }
 
+    /// The length of the current record's key, -1 for none. Must come right after the record's position.
+    fn read_key_length(&mut self) -> Result<i32, RecordError> {
+        let mut body = self.source.by_ref().take(self.body_left);
+        let length = varint::read_int(&mut body)?;
+        self.body_left = body.limit();
+        Ok(length)
+    }
+
     fn skip_body(&mut self) -> Result<(), RecordError> {
         while self.body_left > 0 {
             let available = self.source.fill_buf()?.len();
@@ -92,6 +100,20 @@ pub fn first_at_or_after(batch: &[u8], timestamp: i64, min_offset: i64) -> Resul
 pub fn first_of_max_timestamp(batch: &[u8]) -> Result<Option<RecordPosition>, RecordError> {
     let max_timestamp = BatchHeader::parse_whole(batch)?.max_timestamp;
     first(batch, |record| record.timestamp == max_timestamp)
+}
+
+/// The first record of a batch that has no key.
+///
+/// # Errors
+/// As reading the records up to there.
+pub fn first_without_key(batch: &[u8]) -> Result<Option<RecordPosition>, RecordError> {
+    let mut reader = RecordReader::new(batch)?;
+    while let Some(record) = reader.next().transpose()? {
+        if reader.read_key_length()? < 0 {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 fn first(batch: &[u8], wanted: impl Fn(&RecordPosition) -> bool) -> Result<Option<RecordPosition>, RecordError> {
