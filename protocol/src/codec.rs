@@ -69,6 +69,12 @@ impl Reader {
         Ok(self.int8()? != 0)
     }
 
+    /// A topic's id from a version on, and its name before; what is not there is empty or nil.
+    pub fn name_or_id(&mut self, ids_since: i16) -> Result<(StrBytes, Uuid), Problem> {
+        let by_id = self.since(ids_since);
+        if by_id { Ok((StrBytes::default(), self.uuid()?)) } else { Ok((self.string()?, Uuid::nil())) }
+    }
+
     /// Text.
     pub fn string(&mut self) -> Result<StrBytes, Problem> {
         self.nullable_string()?.ok_or(Problem::Null)
@@ -226,6 +232,11 @@ impl<'a> Writer<'a> {
     /// A UUID.
     pub fn uuid(&mut self, value: Uuid) {
         self.out.put_u128(value.as_u128());
+    }
+
+    /// A topic's id from a version on, and its name before.
+    pub fn name_or_id(&mut self, ids_since: i16, name: &str, id: Uuid) {
+        if self.since(ids_since) { self.uuid(id) } else { self.string(name) }
     }
 
     /// Text.

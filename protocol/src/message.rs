@@ -3,7 +3,7 @@
 //! What must always hold: no request is decoded before the bounds walk passed its body.
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::protocol::{Decodable, Encodable};
+use kafka_protocol::protocol::{Decodable, Encodable, Message};
 use thiserror::Error;
 
 use crate::bounds::{self, OutOfBounds, Problem};
@@ -54,16 +54,24 @@ pub fn decode<T: Request>(key: i16, version: i16, body: Bytes) -> Result<T, Malf
     T::decode_checked(body, version)
 }
 
-impl<T: Decodable> Request for T {
+impl<T: Decodable + Message> Request for T {
     fn decode_checked(mut body: Bytes, version: i16) -> Result<Self, Malformed> {
-        T::decode(&mut body, version).map_err(|error| Malformed::Undecodable(error.to_string()))
+        T::decode(&mut body, layout::<T>(version)).map_err(|error| Malformed::Undecodable(error.to_string()))
     }
 }
 
-impl<T: Encodable> Response for T {
+impl<T: Encodable + Message> Response for T {
     fn encode(&self, version: i16, out: &mut BytesMut) -> Result<(), Unsayable> {
+        let version = layout::<T>(version);
         let unsayable = |error: &dyn std::fmt::Display| Unsayable(error.to_string());
         out.reserve(self.compute_size(version).map_err(|error| unsayable(&error))?);
         Encodable::encode(self, out, version).map_err(|error| unsayable(&error))
     }
+}
+
+/// The version of `kafka-protocol` that has the layout of `version`: where it lacks the newest one (ListOffsets v11,
+/// DeleteGroups v3 as a request, ApiVersions v5 as a response) the layout is that of the one before; where the layout
+/// is another one, the message is own code. The tests compare with Apache Kafka's classes.
+fn layout<T: Message>(version: i16) -> i16 {
+    version.min(T::VERSIONS.max)
 }

@@ -6,10 +6,12 @@ mod support {
 
 use bytes::{Bytes, BytesMut};
 use catena_protocol::bounds;
-use catena_protocol::fetch::{self, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
-use catena_protocol::leaders::{LeaderIdAndEpoch, NodeEndpoint};
 use catena_protocol::message::{self, Response};
-use catena_protocol::produce::{self, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse};
+use catena_protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use catena_protocol::messages::leaders::{LeaderIdAndEpoch, NodeEndpoint};
+use catena_protocol::messages::produce::{
+    self, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+};
 use kafka_protocol::messages as kafka;
 use kafka_protocol::messages::{BrokerId, ProducerId, TopicName, fetch_response, produce_response};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};

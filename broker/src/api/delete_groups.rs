@@ -1,14 +1,14 @@
-//! DeleteGroups (42), versions 0 to 2: removes groups without members, with their committed offsets.
+//! DeleteGroups (42), versions 0 to 3: removes groups without members, with their committed offsets.
 //!
-//! v2 is flexible. A group named twice is answered once.
+//! v2 is flexible, v3 adds a message (Kafka has one for streams groups only). A group named twice is answered once.
 //!
 //! Source: Apache Kafka, `KafkaApis.handleDeleteGroupsRequest`, `GroupCoordinatorShard.deleteGroups`.
 
 use std::collections::HashSet;
 
 use catena_protocol::error_code::ErrorCode;
-use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
-use kafka_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
+use catena_protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
+use kafka_protocol::messages::DeleteGroupsRequest;
 
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
@@ -25,7 +25,7 @@ pub async fn handle(
     let mut results = Vec::with_capacity(deleting.len());
     for (group, deleting) in request.groups_names.into_iter().zip(deleting) {
         let code = deleting.await.map_or_else(errors::group, |()| ErrorCode::None);
-        results.push(DeletableGroupResult::default().with_group_id(group).with_error_code(code.code()));
+        results.push(DeletableGroupResult { group_id: group.0, error_code: code.code(), error_message: None });
     }
-    DeleteGroupsResponse::default().with_results(results)
+    DeleteGroupsResponse { throttle_time_ms: 0, results }
 }

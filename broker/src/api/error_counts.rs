@@ -4,18 +4,20 @@
 //!
 //! Source: Apache Kafka, `AbstractResponse.errorCounts`.
 
-use catena_protocol::produce::ProduceResponse;
+use catena_protocol::messages::delete_groups::DeleteGroupsResponse;
+use catena_protocol::messages::offset_commit::OffsetCommitResponse;
+use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
+use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
-    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteGroupsResponse, DeleteTopicsResponse,
-    DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse,
-    FindCoordinatorResponse, HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse,
-    ListGroupsResponse, ListOffsetsResponse, MetadataResponse, OffsetCommitResponse, OffsetDeleteResponse,
-    OffsetFetchResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
+    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, DescribeClusterResponse,
+    DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse,
+    HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
+    ListOffsetsResponse, MetadataResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
 
 use crate::reply::Chunk;
 
-type FetchResponse = catena_protocol::fetch::FetchResponse<Chunk>;
+type FetchResponse = catena_protocol::messages::fetch::FetchResponse<Chunk>;
 
 /// A response that says where its errors are.
 pub trait ErrorCounts {
@@ -71,7 +73,7 @@ error_counts! {
     MetadataResponse { error_code topics [error_code partitions [error_code]] }
     OffsetCommitResponse { topics [partitions [error_code]] }
     OffsetDeleteResponse { error_code topics [partitions [error_code]] }
-    OffsetFetchResponse { error_code topics [partitions [error_code]] groups [error_code topics [partitions [error_code]]] }
+    OffsetFetchResponse { groups [error_code topics [partitions [error_code]]] }
     OffsetForLeaderEpochResponse { topics [partitions [error_code]] }
     ProduceResponse { responses [partition_responses [error_code]] }
     SyncGroupResponse { error_code }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_protocol::error_code::ErrorCode;
-use catena_protocol::fetch::{
+use catena_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchTopic, FetchableTopicResponse, PartitionData,
 };
 use catena_storage::{EpochEnd, ReadSlice, ReadUpTo};
@@ -39,7 +39,7 @@ const NO_REPLICA: i32 = -1;
 /// Records of at least so many bytes are sent from the file by the kernel; fewer go out with what is around them.
 const SENDFILE_BYTES_MIN: usize = 16 * 1024;
 
-type FetchResponse = catena_protocol::fetch::FetchResponse<Chunk>;
+type FetchResponse = catena_protocol::messages::fetch::FetchResponse<Chunk>;
 
 /// Opens the session and returns the wait for records.
 pub fn start(
@@ -118,7 +118,8 @@ fn refuse(error: SessionError) -> FetchResponse {
 }
 
 fn answer(session_id: i32, responses: Vec<FetchableTopicResponse<Chunk>>) -> FetchResponse {
-    FetchResponse { throttle_time_ms: 0, error_code: 0, session_id, responses, node_endpoints: Vec::new() }
+    let error_code = ErrorCode::None.code();
+    FetchResponse { throttle_time_ms: 0, error_code, session_id, responses, node_endpoints: Vec::new() }
 }
 
 /// Partitions of one topic that follow each other share its entry.

@@ -1,4 +1,4 @@
-//! ListOffsets (2), versions 1 to 10: offsets by time, and those that stand for a place in the log.
+//! ListOffsets (2), versions 1 to 11: offsets by time, and those that stand for a place in the log.
 //!
 //! v2 adds isolation, v4 leader epochs, v7 the largest timestamp (-3), v8 the earliest local offset (-4), v9 the
 //! last tiered offset (-5), v10 a timeout for remote reads (nothing is remote here), v11 the earliest offset that

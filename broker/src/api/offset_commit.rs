@@ -1,7 +1,7 @@
-//! OffsetCommit (8), versions 2 to 9: keeps what a group has consumed.
+//! OffsetCommit (8), versions 2 to 10: keeps what a group has consumed.
 //!
 //! v2 to v4 carry a retention time of the client's own; v6 adds the leader epoch, v7 `group.instance.id`; v9 has the
-//! error GROUP_ID_NOT_FOUND, where older clients are told ILLEGAL_GENERATION.
+//! error GROUP_ID_NOT_FOUND, where older clients are told ILLEGAL_GENERATION; v10 names topics by id.
 //!
 //! Partitions that do not exist are refused here, and the others committed. The commit enters the coordinator in
 //! `start`; the answer waits until the offsets are durable.
@@ -12,16 +12,21 @@ use std::future::Future;
 use std::sync::Arc;
 
 use catena_protocol::error_code::ErrorCode;
+use catena_protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
 use catena_storage::Topic;
-use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
-use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
+use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
 use crate::groups::{CommitEvent, CommitReply, PartitionCommit, TopicCommit};
 
 const GROUP_ID_NOT_FOUND_SINCE: i16 = 9;
+/// The version since which topics are named by id.
+const IDS_SINCE: i16 = 10;
 
 /// Hands in what can be committed, and returns the wait for its durability.
 pub fn start(
@@ -29,9 +34,15 @@ pub fn start(
     context: &RequestContext,
     mut request: OffsetCommitRequest,
 ) -> impl Future<Output = OffsetCommitResponse> + Send + 'static {
+    let by_id = context.api_version >= IDS_SINCE;
     let mut plan = Plan::default();
-    for topic in std::mem::take(&mut request.topics) {
-        plan.add(broker.storage.topic(&topic.name).as_deref(), topic);
+    for asked in std::mem::take(&mut request.topics) {
+        let found = if by_id { broker.storage.topic_by_id(asked.topic_id) } else { broker.storage.topic(&asked.name) };
+        match found {
+            None if by_id => plan.refuse(asked, ErrorCode::UnknownTopicId),
+            None => plan.refuse(asked, ErrorCode::UnknownTopicOrPartition),
+            Some(topic) => plan.add(&topic, asked, by_id),
+        }
     }
     let commits = std::mem::take(&mut plan.commits);
     let is_empty = commits.is_empty();
@@ -40,7 +51,7 @@ pub fn start(
         if let Some(committing) = committing {
             plan.settle(committing.await);
         }
-        OffsetCommitResponse::default().with_topics(plan.answers)
+        OffsetCommitResponse { throttle_time_ms: 0, topics: plan.answers }
     }
 }
 
@@ -66,7 +77,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, topic: Option<&Topic>, asked: OffsetCommitRequestTopic) {
+    /// Takes on the partitions that exist.
+    fn add(&mut self, topic: &Topic, asked: OffsetCommitRequestTopic, by_id: bool) {
         let mut answers = Vec::with_capacity(asked.partitions.len());
         let mut commits = Vec::new();
         for partition in asked.partitions {
@@ -79,12 +91,22 @@ impl Plan {
             }
         }
         if !commits.is_empty() {
-            let topic_id = topic.map(|topic| topic.id);
-            self.commits.push(TopicCommit { name: asked.name.to_string(), topic_id, partitions: commits });
+            let topic_id = by_id.then_some(topic.id);
+            self.commits.push(TopicCommit { name: topic.name.to_string(), topic_id, partitions: commits });
         }
-        // A topic without partitions has no answer.
-        if !answers.is_empty() {
-            self.answers.push(OffsetCommitResponseTopic::default().with_name(asked.name).with_partitions(answers));
+        self.answer(asked.name, asked.topic_id, answers);
+    }
+
+    /// Answers each partition with `code`.
+    fn refuse(&mut self, asked: OffsetCommitRequestTopic, code: ErrorCode) {
+        let answers = asked.partitions.iter().map(|partition| answer(partition.partition_index, code)).collect();
+        self.answer(asked.name, asked.topic_id, answers);
+    }
+
+    /// A topic without partitions has no answer.
+    fn answer(&mut self, name: StrBytes, topic_id: Uuid, partitions: Vec<OffsetCommitResponsePartition>) {
+        if !partitions.is_empty() {
+            self.answers.push(OffsetCommitResponseTopic { name, topic_id, partitions });
         }
     }
 
@@ -103,12 +125,12 @@ impl Plan {
     }
 }
 
-fn has_partition(topic: Option<&Topic>, index: i32) -> bool {
-    topic.is_some_and(|topic| usize::try_from(index).is_ok_and(|index| index < topic.partitions.len()))
+fn has_partition(topic: &Topic, index: i32) -> bool {
+    usize::try_from(index).is_ok_and(|index| index < topic.partitions.len())
 }
 
 fn answer(index: i32, code: ErrorCode) -> OffsetCommitResponsePartition {
-    OffsetCommitResponsePartition::default().with_partition_index(index).with_error_code(code.code())
+    OffsetCommitResponsePartition { partition_index: index, error_code: code.code() }
 }
 
 fn commit(partition: OffsetCommitRequestPartition) -> PartitionCommit {

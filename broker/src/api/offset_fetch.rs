@@ -1,128 +1,133 @@
-//! OffsetFetch (9), versions 1 to 9: what groups have committed.
+//! OffsetFetch (9), versions 1 to 10: what groups have committed.
 //!
 //! v2 adds an error of the whole group, and null instead of topics to ask for all that is committed; v5 the leader
 //! epoch, v7 "only stable offsets" (always so here: there are no transactions); v8 asks for several groups at once, v9
-//! names the asking member of a group of the new protocol (not used by classic groups).
+//! names the asking member of a group of the new protocol (not used by classic groups), v10 names topics by id.
 //!
 //! A partition without a committed offset, and a group that does not exist, is answered with offset -1 and no error.
+//! Topics whose id is unknown are answered last; a topic that has offsets but no id any more is left out.
 //!
 //! Source: Apache Kafka, `KafkaApis.handleOffsetFetchRequest`, `OffsetMetadataManager.fetchOffsets`,
 //! `OffsetFetchResponse`.
 
 use catena_protocol::error_code::ErrorCode;
-use kafka_protocol::messages::offset_fetch_request::{
-    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+use catena_protocol::messages::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponse,
+    OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
-use kafka_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
-    OffsetFetchResponseTopics,
-};
-use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
+use catena_storage::Storage;
 use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
 use crate::groups::{CommittedOffset, FetchOffsetsEvent, TopicOffsets, TopicPartitions};
 
 const GROUP_ERROR_SINCE: i16 = 2;
-const GROUPS_SINCE: i16 = 8;
-const NO_OFFSET: i64 = -1;
-const NO_EPOCH: i32 = -1;
+/// The version since which topics are named by id.
+const IDS_SINCE: i16 = 10;
 
 /// Answers for each group, in the order asked.
 pub async fn handle(broker: &Broker, context: &RequestContext, request: OffsetFetchRequest) -> OffsetFetchResponse {
-    let version = context.api_version;
-    let asked = if version < GROUPS_SINCE { vec![the_one_group(request)] } else { request.groups };
-    let fetching: Vec<_> = asked.iter().map(|group| broker.groups.fetch_offsets(event(group))).collect();
-    let mut groups = Vec::with_capacity(asked.len());
-    for (group, fetching) in asked.into_iter().zip(fetching) {
-        let answer = match fetching.await {
-            Ok(topics) => found(topics),
-            Err(error) => failed(version, group.topics.unwrap_or_default(), errors::group(error)),
+    let by_id = context.api_version >= IDS_SINCE;
+    let asked = request.groups.into_iter().map(|group| Asked::new(&broker.storage, group, by_id));
+    let fetching: Vec<_> = asked.map(|asked| (broker.groups.fetch_offsets(asked.event()), asked)).collect();
+    let mut groups = Vec::with_capacity(fetching.len());
+    for (fetching, asked) in fetching {
+        groups.push(match fetching.await {
+            Ok(topics) if by_id => asked.found_by_id(&broker.storage, topics),
+            Ok(topics) => asked.found(topics),
+            Err(error) => asked.failed(context.api_version, errors::group(error)),
+        });
+    }
+    OffsetFetchResponse { throttle_time_ms: 0, groups }
+}
+
+/// One group of a request.
+struct Asked {
+    group_id: StrBytes,
+    /// Topics that exist, by name; None for all.
+    topics: Option<Vec<OffsetFetchRequestTopics>>,
+    /// Topics whose id is unknown.
+    unknown: Vec<OffsetFetchRequestTopics>,
+}
+
+impl Asked {
+    fn new(storage: &Storage, group: OffsetFetchRequestGroup, by_id: bool) -> Self {
+        let mut unknown = Vec::new();
+        let named = |mut topic: OffsetFetchRequestTopics| match storage.topic_by_id(topic.topic_id) {
+            Some(found) => {
+                topic.name = StrBytes::from_string(found.name.to_string());
+                Some(topic)
+            }
+            None => {
+                unknown.push(topic);
+                None
+            }
         };
-        groups.push(answer.with_group_id(group.group_id));
+        let topics = match group.topics {
+            Some(topics) if by_id => Some(topics.into_iter().filter_map(named).collect()),
+            topics => topics,
+        };
+        Self { group_id: group.group_id, topics, unknown }
     }
-    if version < GROUPS_SINCE { flattened(groups) } else { OffsetFetchResponse::default().with_groups(groups) }
-}
 
-/// A request of the form that versions before 8 have, in the form of the newer ones.
-fn the_one_group(request: OffsetFetchRequest) -> OffsetFetchRequestGroup {
-    let topic = |topic: OffsetFetchRequestTopic| {
-        OffsetFetchRequestTopics::default().with_name(topic.name).with_partition_indexes(topic.partition_indexes)
-    };
-    let topics = request.topics.map(|topics| topics.into_iter().map(topic).collect());
-    OffsetFetchRequestGroup::default().with_group_id(request.group_id).with_topics(topics)
-}
+    fn event(&self) -> FetchOffsetsEvent {
+        let topic = |topic: &OffsetFetchRequestTopics| TopicPartitions {
+            name: topic.name.to_string(),
+            partitions: topic.partition_indexes.clone(),
+        };
+        FetchOffsetsEvent {
+            group_id: self.group_id.to_string(),
+            topics: self.topics.as_ref().map(|topics| topics.iter().map(topic).collect()),
+        }
+    }
 
-fn event(group: &OffsetFetchRequestGroup) -> FetchOffsetsEvent {
-    let topic = |topic: &OffsetFetchRequestTopics| TopicPartitions {
-        name: topic.name.to_string(),
-        partitions: topic.partition_indexes.clone(),
-    };
-    FetchOffsetsEvent {
-        group_id: group.group_id.to_string(),
-        topics: group.topics.as_ref().map(|topics| topics.iter().map(topic).collect()),
+    fn found(self, topics: Vec<TopicOffsets>) -> OffsetFetchResponseGroup {
+        self.answer(topics.into_iter().map(|topic| offsets(Uuid::nil(), topic)).collect())
+    }
+
+    fn found_by_id(mut self, storage: &Storage, topics: Vec<TopicOffsets>) -> OffsetFetchResponseGroup {
+        let known = topics.into_iter().filter_map(|topic| Some(offsets(storage.topic(&topic.name)?.id, topic)));
+        let unknown = std::mem::take(&mut self.unknown).into_iter();
+        let topics = known.chain(unknown.map(|topic| refused(topic, ErrorCode::UnknownTopicId))).collect();
+        self.answer(topics)
+    }
+
+    /// The error of a group: once, or, for clients that have no place for it, with each partition.
+    fn failed(mut self, version: i16, error: ErrorCode) -> OffsetFetchResponseGroup {
+        if version >= GROUP_ERROR_SINCE {
+            return OffsetFetchResponseGroup { error_code: error.code(), ..self.answer(Vec::new()) };
+        }
+        let topics = self.topics.take().unwrap_or_default();
+        self.answer(topics.into_iter().map(|topic| refused(topic, error)).collect())
+    }
+
+    fn answer(self, topics: Vec<OffsetFetchResponseTopics>) -> OffsetFetchResponseGroup {
+        OffsetFetchResponseGroup { group_id: self.group_id, topics, error_code: ErrorCode::None.code() }
     }
 }
 
-fn found(topics: Vec<TopicOffsets>) -> OffsetFetchResponseGroup {
-    let topics = topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.into_iter().map(|(index, offset)| partition(index, offset));
-        OffsetFetchResponseTopics::default()
-            .with_name(TopicName(StrBytes::from_string(topic.name)))
-            .with_partitions(partitions.collect())
-    });
-    OffsetFetchResponseGroup::default().with_topics(topics.collect())
+fn offsets(topic_id: Uuid, topic: TopicOffsets) -> OffsetFetchResponseTopics {
+    let partitions = topic.partitions.into_iter().map(|(index, offset)| partition(index, offset)).collect();
+    OffsetFetchResponseTopics { name: StrBytes::from_string(topic.name), topic_id, partitions }
 }
 
-fn partition(index: i32, offset: Option<CommittedOffset>) -> OffsetFetchResponsePartitions {
-    let answer = OffsetFetchResponsePartitions::default().with_partition_index(index);
+fn partition(partition_index: i32, offset: Option<CommittedOffset>) -> OffsetFetchResponsePartitions {
+    let nothing = OffsetFetchResponsePartitions::nothing(partition_index, ErrorCode::None.code());
     match offset {
-        Some(committed) => answer
-            .with_committed_offset(committed.offset)
-            .with_committed_leader_epoch(committed.leader_epoch)
-            .with_metadata(Some(StrBytes::from_string(committed.metadata))),
-        None => nothing(answer),
+        Some(committed) => OffsetFetchResponsePartitions {
+            committed_offset: committed.offset,
+            committed_leader_epoch: committed.leader_epoch,
+            metadata: Some(StrBytes::from_string(committed.metadata)),
+            ..nothing
+        },
+        None => nothing,
     }
 }
 
-fn nothing(answer: OffsetFetchResponsePartitions) -> OffsetFetchResponsePartitions {
-    answer
-        .with_committed_offset(NO_OFFSET)
-        .with_committed_leader_epoch(NO_EPOCH)
-        .with_metadata(Some(StrBytes::default()))
-}
-
-/// The error of a group: once, or, for clients that have no place for it, with each partition.
-fn failed(version: i16, asked: Vec<OffsetFetchRequestTopics>, error: ErrorCode) -> OffsetFetchResponseGroup {
-    if version >= GROUP_ERROR_SINCE {
-        return OffsetFetchResponseGroup::default().with_error_code(error.code());
-    }
-    let partition = |index: i32| {
-        nothing(OffsetFetchResponsePartitions::default().with_partition_index(index)).with_error_code(error.code())
-    };
-    let topics = asked.into_iter().map(|topic| {
-        let partitions = topic.partition_indexes.into_iter().map(partition).collect();
-        OffsetFetchResponseTopics::default().with_name(topic.name).with_partitions(partitions)
-    });
-    OffsetFetchResponseGroup::default().with_topics(topics.collect())
-}
-
-/// A response of the form that versions before 8 have.
-fn flattened(groups: Vec<OffsetFetchResponseGroup>) -> OffsetFetchResponse {
-    let error = groups.first().map_or(ErrorCode::None.code(), |group| group.error_code);
-    let topics = groups.into_iter().flat_map(|group| group.topics).map(|topic| {
-        let partitions = topic.partitions.into_iter().map(old_partition).collect();
-        OffsetFetchResponseTopic::default().with_name(topic.name).with_partitions(partitions)
-    });
-    OffsetFetchResponse::default().with_error_code(error).with_topics(topics.collect())
-}
-
-fn old_partition(partition: OffsetFetchResponsePartitions) -> OffsetFetchResponsePartition {
-    OffsetFetchResponsePartition::default()
-        .with_partition_index(partition.partition_index)
-        .with_committed_offset(partition.committed_offset)
-        .with_committed_leader_epoch(partition.committed_leader_epoch)
-        .with_metadata(partition.metadata)
-        .with_error_code(partition.error_code)
+fn refused(topic: OffsetFetchRequestTopics, error: ErrorCode) -> OffsetFetchResponseTopics {
+    let partition = |index| OffsetFetchResponsePartitions::nothing(index, error.code());
+    let partitions = topic.partition_indexes.into_iter().map(partition).collect();
+    OffsetFetchResponseTopics { name: topic.name, topic_id: topic.topic_id, partitions }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use catena_protocol::batch::BatchHeader;
 use catena_protocol::error_code::ErrorCode;
-use catena_protocol::produce::{
+use catena_protocol::messages::produce::{
     PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, Topic};

@@ -5,8 +5,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use catena_protocol::bounds;
-use catena_protocol::fetch::{FetchResponse, Payload};
 use catena_protocol::message::{self, Malformed, Request, Response, Unsayable};
+use catena_protocol::messages::fetch::{FetchResponse, Payload};
 
 use crate::reply::{Chunk, Reply};
 
@@ -37,11 +37,14 @@ pub fn encode<T: Response>(response: &T, key: i16, version: i16, correlation_id:
     Ok(Reply::whole(out.freeze()))
 }
 
+/// A response that has record batches in it.
+pub type Records = FetchResponse<Chunk>;
+
 /// Encodes a fetch response around its records.
 ///
 /// # Errors
 /// `Unsayable` when a field's value cannot be said in this version.
-pub fn encode_fetch(response: FetchResponse<Chunk>, version: i16, correlation_id: i32) -> Result<Reply, Unsayable> {
+pub fn encode_fetch(response: Records, version: i16, correlation_id: i32) -> Result<Reply, Unsayable> {
     let mut out = header(FETCH, version, correlation_id);
     let records = response.encode(version, &mut out)?;
     set_len(&mut out, records.iter().map(|(_, chunk)| chunk.len()).sum())?;
@@ -82,7 +85,7 @@ impl Payload for Chunk {
 
 #[cfg(test)]
 mod tests {
-    use catena_protocol::fetch::{FetchableTopicResponse, PartitionData};
+    use catena_protocol::messages::fetch::{FetchableTopicResponse, PartitionData};
     use kafka_protocol::protocol::StrBytes;
 
     use super::*;
@@ -123,8 +126,8 @@ mod tests {
         };
         let chunks: Vec<_> = reply.chunks.iter().map(bytes).collect();
         assert_eq!((&chunks[1][..], &chunks[3][..]), (&b"first"[..], &b"second"[..]));
-        assert_eq!(chunks[0][..8], [0, 0, 0, 138, 0, 0, 0, 7]);
-        assert_eq!(reply.len(), 4 + 138);
+        assert_eq!(chunks[0][..8], [0, 0, 0, 120, 0, 0, 0, 7]);
+        assert_eq!(reply.len(), 4 + 120);
         assert_eq!(reply.memory_bytes, reply.len() - b"firstsecond".len());
         assert!(chunks[0].ends_with(&[0, 0, 0, 5]) && chunks[2].ends_with(&[0, 0, 0, 6]));
     }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use catena_protocol::fetch::FetchResponse;
 use catena_protocol::header::{ClientId, RequestHeader};
 use catena_protocol::message::{Malformed, Response, Unsayable};
 use thiserror::Error;
@@ -21,7 +20,7 @@ use tracing::error;
 use crate::api::error_counts::ErrorCounts;
 use crate::api::wire;
 use crate::broker::{Broker, RequestContext};
-use crate::reply::{Chunk, Reply};
+use crate::reply::Reply;
 
 pub use table::{names, versions};
 
@@ -183,7 +182,7 @@ impl Call {
         self.answer(broker, wire::encode(response, self.entry.key, self.context.api_version, self.correlation_id))
     }
 
-    fn reply_with_records(&self, broker: &Broker, response: FetchResponse<Chunk>) -> Answer {
+    fn reply_with_records(&self, broker: &Broker, response: wire::Records) -> Answer {
         response.count_errors(&mut |code| broker.metrics.error(code));
         self.answer(broker, wire::encode_fetch(response, self.context.api_version, self.correlation_id))
     }

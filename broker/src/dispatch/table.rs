@@ -109,10 +109,10 @@ macro_rules! table {
 table! {
     0 Produce 3..=13 produced produce;
     1 Fetch 4..=18 fetched fetch;
-    2 ListOffsets 1..=10 inline list_offsets;
+    2 ListOffsets 1..=11 inline list_offsets;
     3 Metadata 0..=13 inline metadata;
-    8 OffsetCommit 2..=9 queued offset_commit;
-    9 OffsetFetch 1..=9 inline offset_fetch;
+    8 OffsetCommit 2..=10 queued offset_commit;
+    9 OffsetFetch 1..=10 inline offset_fetch;
     10 FindCoordinator 0..=6 inline find_coordinator;
     11 JoinGroup 0..=9 queued join_group;
     12 Heartbeat 0..=4 queued heartbeat;
@@ -120,14 +120,14 @@ table! {
     14 SyncGroup 0..=5 queued sync_group;
     15 DescribeGroups 0..=6 inline describe_groups;
     16 ListGroups 0..=5 inline list_groups;
-    18 ApiVersions 0..=4 inline api_versions;
+    18 ApiVersions 0..=5 inline api_versions;
     19 CreateTopics 2..=7 inline create_topics;
     20 DeleteTopics 1..=6 inline delete_topics;
     22 InitProducerId 0..=5 inline init_producer_id;
     23 OffsetForLeaderEpoch 2..=4 inline offset_for_leader_epoch;
     32 DescribeConfigs 1..=4 inline describe_configs;
     37 CreatePartitions 0..=3 inline create_partitions;
-    42 DeleteGroups 0..=2 inline delete_groups;
+    42 DeleteGroups 0..=3 inline delete_groups;
     47 OffsetDelete 0..=0 inline offset_delete;
     60 DescribeCluster 0..=2 inline describe_cluster;
     75 DescribeTopicPartitions 0..=0 inline describe_topic_partitions;

@@ -11,3 +11,5 @@ pub use request::{FetchPartition, FetchRequest, FetchTopic, ForgottenTopic};
 pub use response::{AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData, Payload};
 
 const KEY: i16 = 1;
+/// The version since which topics are named by id.
+const IDS_SINCE: i16 = 13;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::KEY;
+use super::{IDS_SINCE, KEY};
 use crate::bounds::{self, Problem};
 use crate::codec::Reader;
 use crate::message::{Malformed, Request};
@@ -109,13 +109,8 @@ impl Request for FetchRequest {
     }
 }
 
-/// The topic's name or its id.
-fn name_or_id(reader: &mut Reader) -> Result<(StrBytes, Uuid), Problem> {
-    if reader.since(13) { Ok((StrBytes::default(), reader.uuid()?)) } else { Ok((reader.string()?, Uuid::nil())) }
-}
-
 fn topic(reader: &mut Reader) -> Result<FetchTopic, Problem> {
-    let (topic, topic_id) = name_or_id(reader)?;
+    let (topic, topic_id) = reader.name_or_id(IDS_SINCE)?;
     let topic = FetchTopic { topic, topic_id, partitions: reader.array(partition)? };
     reader.no_tags()?;
     Ok(topic)
@@ -135,7 +130,7 @@ fn partition(reader: &mut Reader) -> Result<FetchPartition, Problem> {
 }
 
 fn forgotten(reader: &mut Reader) -> Result<ForgottenTopic, Problem> {
-    let (topic, topic_id) = name_or_id(reader)?;
+    let (topic, topic_id) = reader.name_or_id(IDS_SINCE)?;
     let forgotten = ForgottenTopic { topic, topic_id, partitions: reader.array(Reader::int32)? };
     reader.no_tags()?;
     Ok(forgotten)

@@ -11,10 +11,12 @@ use uuid::Uuid;
 
 use crate::bounds::{self, Problem};
 use crate::codec::{Reader, Writer};
-use crate::leaders::{LeaderIdAndEpoch, NodeEndpoint};
 use crate::message::{Malformed, Request, Response, Unsayable};
+use crate::messages::leaders::{LeaderIdAndEpoch, NodeEndpoint};
 
 const KEY: i16 = 0;
+/// The version since which topics are named by id.
+const IDS_SINCE: i16 = 13;
 
 /// Batches to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,12 +66,8 @@ impl Request for ProduceRequest {
 }
 
 fn topic(reader: &mut Reader) -> Result<TopicProduceData, Problem> {
-    let by_id = reader.since(13);
-    let topic = TopicProduceData {
-        name: if by_id { StrBytes::default() } else { reader.string()? },
-        topic_id: if by_id { reader.uuid()? } else { Uuid::nil() },
-        partition_data: reader.array(partition)?,
-    };
+    let (name, topic_id) = reader.name_or_id(IDS_SINCE)?;
+    let topic = TopicProduceData { name, topic_id, partition_data: reader.array(partition)? };
     reader.no_tags()?;
     Ok(topic)
 }
@@ -144,11 +142,7 @@ impl Response for ProduceResponse {
 }
 
 fn write_topic(writer: &mut Writer, topic: &TopicProduceResponse) {
-    if writer.since(13) {
-        writer.uuid(topic.topic_id);
-    } else {
-        writer.string(&topic.name);
-    }
+    writer.name_or_id(IDS_SINCE, &topic.name, topic.topic_id);
     writer.array(&topic.partition_responses, write_partition);
     writer.no_tags();
 }

@@ -7,11 +7,11 @@ use bytes::BytesMut;
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::KEY;
+use super::{IDS_SINCE, KEY};
 use crate::bounds;
 use crate::codec::{TagWriter, Writer};
-use crate::leaders::{LeaderIdAndEpoch, NodeEndpoint};
 use crate::message::Unsayable;
+use crate::messages::leaders::{LeaderIdAndEpoch, NodeEndpoint};
 
 /// Record batches that are somewhere.
 pub trait Payload {
@@ -128,11 +128,7 @@ impl<R: Payload> FetchResponse<R> {
 }
 
 fn write_topic<R: Payload>(writer: &mut Writer, topic: FetchableTopicResponse<R>, records: &mut Vec<(usize, R)>) {
-    if writer.since(13) {
-        writer.uuid(topic.topic_id);
-    } else {
-        writer.string(&topic.topic);
-    }
+    writer.name_or_id(IDS_SINCE, &topic.topic, topic.topic_id);
     writer.bytes_len(Some(topic.partitions.len()));
     for partition in topic.partitions {
         write_partition(writer, partition, records);
