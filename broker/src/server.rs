@@ -112,6 +112,7 @@ impl Server {
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
         let (broker, stop) = assemble(config, storage, advertised);
+        broker.groups.load();
         let settings = socket_settings(&broker.config);
         let net = &broker.config.net;
         let admission = Admission::new(net.connections_max, net.connections_per_ip_max);

@@ -1,7 +1,7 @@
 //! Which partition of `__consumer_offsets` keeps a group, and the tasks of the partitions.
 //!
 //! What must always hold: a partition has at most one task; a task begins with the first event for its partition. When
-//! the topic is replaced or grows, the old tasks end and every group is looked up anew.
+//! the topic is replaced, the old tasks end. When it grows, groups stay where they are until the next start, as in Kafka.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -119,7 +119,7 @@ impl Shards {
 
 impl Tasks {
     fn are_of(&self, topic: &Topic) -> bool {
-        self.topic.id == topic.id && self.topic.partitions.len() == topic.partitions.len()
+        self.topic.id == topic.id
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connections;
 mod fetch;
+mod groups;
 mod lookups;
 mod metrics;
 mod produce;

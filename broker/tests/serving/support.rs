@@ -65,6 +65,11 @@ impl Running {
         self.start_again();
     }
 
+    /// Awaits something on the broker's threads.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
     /// The running broker.
     pub fn server(&self) -> &Server {
         self.server.as_ref().expect("it runs")
