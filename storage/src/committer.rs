@@ -11,7 +11,7 @@
 //! bytes stay where they are; any other failure ends the store.
 //!
 //! A full journal file is handed to the checkpointer with the segments whose bytes it holds, and comes back when those are
-//! durable themselves.
+//! durable themselves. It also gives back what a segment that will not grow any more has allocated too much.
 
 use std::collections::HashMap;
 use std::io;
@@ -47,10 +47,12 @@ pub struct Committer {
     checkpointing: JoinHandle<()>,
 }
 
-/// A full journal file and the segments whose bytes it holds.
-struct Checkpoint {
-    finished: Finished,
-    segments: Vec<Arc<Segment>>,
+/// Work for the checkpointer.
+enum Check {
+    /// A full journal file and the segments whose bytes it holds.
+    File(Finished, Vec<Arc<Segment>>),
+    /// A segment that is complete and committed.
+    Complete(Arc<Segment>),
 }
 
 struct Rounds {
@@ -59,7 +61,7 @@ struct Rounds {
     /// Segments with bytes in the current journal file that are not durable in place.
     journaled: HashMap<SegmentId, Arc<Segment>>,
     unchecked: usize,
-    to_check: Sender<Checkpoint>,
+    to_check: Sender<Check>,
     checked: Receiver<Finished>,
 }
 
@@ -117,6 +119,7 @@ impl Rounds {
         match outcome.and_then(|()| self.register(&pending)) {
             Ok(()) => {
                 pending.iter().for_each(|pending| pending.log.committed(pending));
+                self.hand_over_complete(&pending);
                 self.store.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.store.commits.publish(gathered.generation);
                 false
@@ -183,7 +186,7 @@ impl Rounds {
         let segments = self.journaled.drain().map(|(_, segment)| segment).collect();
         self.unchecked += 1;
         // A checkpointer that is gone has failed the store; the next round finds out.
-        let _ = self.to_check.send(Checkpoint { finished, segments });
+        let _ = self.to_check.send(Check::File(finished, segments));
         loop {
             let back = if self.unchecked > UNCHECKED_FILES_MAX {
                 self.checked.recv().ok()
@@ -193,6 +196,13 @@ impl Rounds {
             let Some(finished) = back else { break };
             self.unchecked -= 1;
             self.journal.give_back(finished);
+        }
+    }
+
+    fn hand_over_complete(&self, pending: &[Pending]) {
+        let segments = pending.iter().flat_map(|pending| &pending.ranges).map(|range| &range.segment);
+        for segment in segments.filter(|segment| segment.is_complete()) {
+            let _ = self.to_check.send(Check::Complete(segment.clone()));
         }
     }
 
@@ -209,14 +219,18 @@ impl Rounds {
     }
 }
 
-/// Makes durable in place what full journal files hold, one file after the other.
-fn checkpoint(store: &Store, checks: &Receiver<Checkpoint>, done: &Sender<Finished>) {
-    for Checkpoint { finished, segments } in checks {
-        if let Err(error) = segments.iter().try_for_each(|segment| segment.sync()) {
+/// Makes durable in place what full journal files hold, one file after the other, and finishes complete segments.
+fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) {
+    for check in checks {
+        let outcome = match check {
+            Check::File(finished, segments) => segments.iter().try_for_each(|segment| segment.sync()).map(|()| {
+                // Nobody waits for it any more once the committer is gone.
+                let _ = done.send(finished);
+            }),
+            Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
+        };
+        if let Err(error) = outcome {
             store.write_failed("a checkpoint", &error);
-            return;
-        }
-        if done.send(finished).is_err() {
             return;
         }
     }

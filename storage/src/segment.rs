@@ -53,6 +53,7 @@ pub struct Segment {
     max_timestamp: AtomicI64,
     registered: AtomicBool,
     entry_synced: AtomicBool,
+    complete: AtomicBool,
 }
 
 impl Segment {
@@ -92,6 +93,7 @@ impl Segment {
             max_timestamp: AtomicI64::new(max_timestamp),
             registered: AtomicBool::new(false),
             entry_synced: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
         }
     }
 
@@ -170,6 +172,16 @@ impl Segment {
     /// Says that the catalog knows the segment.
     pub fn set_registered(&self) {
         self.registered.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing will be appended any more, because the chain goes on in another segment.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Says that nothing will be appended any more.
+    pub fn set_complete(&self) {
+        self.complete.store(true, Ordering::Release);
     }
 
     /// What the catalog should know.

@@ -130,6 +130,11 @@ impl PartitionLog {
         let base_offset = writer.next_offset;
         let segment = Arc::new(Segment::create(&self.store.chains, SegmentId { chain, base_offset })?);
         let open = writer.open.get_or_insert_with(|| OpenChain { id: chain, start: base_offset, segments: Vec::new() });
+        if let Some(full) = open.segments.last() {
+            full.set_complete();
+            writer.touched.retain(|touched| !Arc::ptr_eq(touched, full));
+            writer.touched.push(full.clone());
+        }
         open.segments.push(segment.clone());
         self.add_segment(segment.clone());
         if let Some(producers) = &mut writer.producers {
