@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_storage::{OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
+use rustix::process::{Resource, Rlimit};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,6 +82,7 @@ pub struct Server {
 pub fn run(file: Option<&Path>, overrides: &[String]) -> Result<(), ServerError> {
     let loaded = Config::load(file, overrides)?;
     loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
+    raise_open_files();
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {
         let mut stop_asked = listen_to_signals()?;
@@ -92,6 +94,15 @@ pub fn run(file: Option<&Path>, overrides: &[String]) -> Result<(), ServerError>
     // A blocking call that still runs must not keep the process.
     runtime.shutdown_background();
     outcome
+}
+
+/// Every partition that is written and every connection holds a file: take as many as the system gives.
+fn raise_open_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, raised) {
+        warn!("cannot raise the number of open files above {:?}: {error}", limit.current);
+    }
 }
 
 impl Server {
