@@ -199,6 +199,19 @@ impl Segment {
         Ok(())
     }
 
+    /// Appends batches, given one after the other in `bytes`, all or none.
+    ///
+    /// # Errors
+    /// Of the file system; nothing has changed then.
+    pub fn append_run(&self, headers: &[BatchHeader], bytes: &[u8], stamp: i64, interval: u32) -> io::Result<()> {
+        let mut position = self.file()?.append([bytes, &[]])?;
+        for header in headers {
+            self.note(header, position, stamp, interval);
+            position += header.size() as u64;
+        }
+        Ok(())
+    }
+
     /// Indexes a batch that stands at `position`; those before it are known already. One writer at a time.
     fn note(&self, header: &BatchHeader, position: u64, stamp: i64, interval: u32) {
         let timestamp_before = self.max_timestamp.fetch_max(header.max_timestamp, Ordering::AcqRel);

@@ -225,3 +225,16 @@ fn waiters_hear_of_a_commit_and_of_a_deletion() {
     heard(&|| drop(case.append(0, &batch(1, 10))));
     heard(&|| assert!(case.storage.delete_topics(&[case.topic().id])[0].is_ok()));
 }
+
+#[test]
+fn a_run_of_batches_is_appended_whole_and_read_as_batches() {
+    let case = Case::new(1);
+    case.append(0, &batch(1, 10));
+    let run = [batch(2, 10), batch(3, 5_000), batch(1, 10)];
+    let appended = case.log(0).append_run(&run, T0).unwrap();
+    assert_eq!((appended.base_offset, appended.last_offset), (1, 6));
+    let broken = [batch(1, 10), batch(1, 10).slice(..40)];
+    assert!(case.log(0).append_run(&broken, T0).is_err());
+    case.append(0, &batch(1, 10));
+    assert_eq!(case.crashed().offsets_read(0), [0, 1, 3, 6, 7]);
+}

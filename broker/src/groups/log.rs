@@ -8,11 +8,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use catena_protocol::batch::BatchHeader;
 use catena_protocol::group_records::Record;
 use catena_protocol::records::{BatchBuilder, records};
-use catena_storage::{AppendError, AppendOrigin, PartitionLog, ReadError, ReadUpTo, StoreError};
+use catena_storage::{AppendError, PartitionLog, ReadError, ReadUpTo, StoreError};
 use tracing::error;
 
 use super::types::GroupError;
@@ -41,8 +41,7 @@ pub trait GroupLog: Send + Sync + 'static {
 impl GroupLog for Arc<PartitionLog> {
     fn append(&self, records: &[Record], now_ms: i64) -> Result<Durable, GroupError> {
         let batches = encode(records, self.config().max_message_bytes, now_ms)?;
-        let appended = PartitionLog::append(self, batches, AppendOrigin::Coordinator, now_ms);
-        let appended = appended.map_err(|error| refused(&error))?;
+        let appended = self.append_run(&batches, now_ms).map_err(|error| refused(&error))?;
         Ok(Box::pin(appended.commit.durable()))
     }
 
@@ -69,19 +68,19 @@ impl GroupLog for Arc<PartitionLog> {
 }
 
 /// Records as batches of at most `batch_bytes_max`, one after the other.
-fn encode(records: &[Record], batch_bytes_max: usize, now_ms: i64) -> Result<Bytes, GroupError> {
-    let mut batches = BytesMut::new();
+fn encode(records: &[Record], batch_bytes_max: usize, now_ms: i64) -> Result<Vec<Bytes>, GroupError> {
+    let mut batches = Vec::with_capacity(1);
     let mut batch = BatchBuilder::new();
     for record in records.iter().filter_map(Record::encode) {
         let record_len = record.key.len() + record.value.as_ref().map_or(0, Bytes::len) + RECORD_OVERHEAD_MAX;
         if !batch.is_empty() && batch.size() + record_len > batch_bytes_max {
-            batches.extend_from_slice(&built(&batch)?);
+            batches.push(built(&batch)?);
             batch = BatchBuilder::new();
         }
         batch.push(now_ms, Some(&record.key), record.value.as_deref());
     }
-    batches.extend_from_slice(&built(&batch)?);
-    Ok(batches.freeze())
+    batches.push(built(&batch)?);
+    Ok(batches)
 }
 
 /// Lengths, attributes, timestamp and offset of a record take no more.

@@ -75,31 +75,73 @@ impl PartitionLog {
         let config = self.config();
         let header = check_append(&records, origin, &config, now_ms)?;
         let mut writer = self.writer();
-        self.store.check_appendable()?;
-        if self.is_deleted() {
-            return Err(AppendError::Deleted);
-        }
+        self.check_open()?;
         if let Some(original) = self.check_producer(&mut writer, &header, &config, now_ms)? {
             return Ok(self.duplicate(&writer, &original));
         }
-        let appended = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
-        let segment = self.write(&mut writer, &appended, &config, now_ms)?;
+        let batch = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
+        let segment = self.write(&mut writer, &batch, &config, now_ms)?;
         if let Some(producers) = &mut writer.producers {
-            producers.apply(&appended.header, now_ms);
+            producers.apply(&batch.header, now_ms);
         }
-        writer.next_offset = appended.header.next_offset();
+        Ok(self.published(&mut writer, &[batch.header], &segment, &config, now_ms))
+    }
+
+    /// Appends the batches in `records`, one after the other, all or none: a coordinator's records may need several.
+    ///
+    /// # Errors
+    /// As `append`.
+    pub fn append_run(self: &Arc<Self>, records: &[Bytes], now_ms: i64) -> Result<Appended, AppendError> {
+        let config = self.config();
+        let check = |batch: &Bytes| check_append(batch, AppendOrigin::Coordinator, &config, now_ms);
+        let mut headers = records.iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        let mut writer = self.writer();
+        self.check_open()?;
+        let mut bytes = Vec::with_capacity(records.iter().map(Bytes::len).sum());
+        let mut next_offset = writer.next_offset;
+        for (header, batch) in headers.iter_mut().zip(records) {
+            let stamped = Stamped::new(header, batch, next_offset, self.leader_epoch(), &config, now_ms);
+            stamped.parts().iter().for_each(|part| bytes.extend_from_slice(part));
+            *header = stamped.header;
+            next_offset = header.next_offset();
+        }
+        let failed = |error: io::Error| AppendError::Store(self.store.write_failed("an append", &error));
+        let segment = self.tail(&mut writer, bytes.len(), &config, now_ms).map_err(failed)?;
+        let stamp = self.store.stamps.next(now_ms);
+        segment.append_run(&headers, &bytes, stamp, config.index_interval_bytes).map_err(failed)?;
+        touch(&mut writer, &segment);
+        Ok(self.published(&mut writer, &headers, &segment, &config, now_ms))
+    }
+
+    fn check_open(&self) -> Result<(), AppendError> {
+        self.store.check_appendable()?;
+        if self.is_deleted() { Err(AppendError::Deleted) } else { Ok(()) }
+    }
+
+    /// Moves the log end behind batches that are written, and joins the commit.
+    fn published(
+        self: &Arc<Self>,
+        writer: &mut Writer,
+        headers: &[BatchHeader],
+        segment: &Segment,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> Appended {
+        let base_offset = writer.next_offset;
+        writer.next_offset = headers.last().map_or(base_offset, BatchHeader::next_offset);
         self.log_end.store(writer.next_offset, Ordering::Release);
-        self.store.counters.bytes_appended.fetch_add(header.size() as u64, Ordering::Relaxed);
-        let generation = self.enqueue(&mut writer);
-        Ok(Appended {
-            base_offset: appended.header.base_offset,
-            last_offset: appended.header.last_offset(),
+        let bytes: usize = headers.iter().map(BatchHeader::size).sum();
+        self.store.counters.bytes_appended.fetch_add(bytes as u64, Ordering::Relaxed);
+        let generation = self.enqueue(writer);
+        Appended {
+            base_offset,
+            last_offset: writer.next_offset - 1,
             log_append_time_ms: (config.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms),
             log_start: self.log_start,
             duplicate: false,
             crash_safe: segment.is_registered(),
             commit: self.store.commits.ticket(generation),
-        })
+        }
     }
 
     /// Writes the batch behind the tail.
@@ -114,9 +156,7 @@ impl PartitionLog {
         let segment = self.tail(writer, batch.header.size(), config, now_ms).map_err(failed)?;
         let stamp = self.store.stamps.next(now_ms);
         segment.append(&batch.header, batch.parts(), stamp, config.index_interval_bytes).map_err(failed)?;
-        if !writer.touched.last().is_some_and(|last| Arc::ptr_eq(last, &segment)) {
-            writer.touched.push(segment.clone());
-        }
+        touch(writer, &segment);
         Ok(segment)
     }
 
@@ -178,6 +218,12 @@ impl PartitionLog {
             crash_safe: durable,
             commit: self.store.commits.ticket(if durable { 0 } else { writer.generation }),
         }
+    }
+}
+
+fn touch(writer: &mut Writer, segment: &Arc<Segment>) {
+    if !writer.touched.last().is_some_and(|last| Arc::ptr_eq(last, segment)) {
+        writer.touched.push(segment.clone());
     }
 }
 
