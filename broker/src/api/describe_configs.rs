@@ -150,5 +150,7 @@ impl From<ResourceError> for Refusal {
 
 /// One resource of a type that nobody knows spoils the request, as in Kafka.
 fn unknown_type() -> Refusal {
-    Refusal(ErrorCode::InvalidRequest, None)
+    let message = "This most likely occurs because of a request being malformed by the client library or the message \
+                   was sent to an incompatible broker. See the broker logs for more details.";
+    Refusal(ErrorCode::InvalidRequest, Some(StrBytes::from_static_str(message)))
 }

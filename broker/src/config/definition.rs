@@ -42,6 +42,8 @@ pub enum Update {
 pub enum Support {
     /// The value is obeyed.
     Honoured,
+    /// This value is obeyed; others are checked and shown, obeying them is to come.
+    Only(&'static str),
     /// The value is checked and shown; obeying it is to come.
     Later,
     /// The value governs a part that Apache Kafka has and Catena has not (KRaft, thread pools, Java plug-ins).
@@ -79,6 +81,15 @@ pub struct Fallback {
 }
 
 impl Definition {
+    /// Whether the code does what `value` asks for.
+    pub fn obeys(&self, value: &str) -> bool {
+        match self.support {
+            Support::Honoured => true,
+            Support::Only(obeyed) => value == obeyed,
+            Support::Later | Support::Unused => false,
+        }
+    }
+
     /// Whether the value must never be shown.
     pub fn is_sensitive(&self) -> bool {
         self.kind == Kind::Password

@@ -163,10 +163,11 @@ pub fn documentation(definition: &Definition) -> Option<String> {
     let meaning = Some(definition.documentation).filter(|text| !text.is_empty());
     let effect = match definition.support {
         Support::Honoured => None,
-        Support::Later => Some("Not obeyed yet."),
-        Support::Unused => Some("Without effect here."),
+        Support::Only(obeyed) => Some(format!("Only {obeyed} is obeyed yet.")),
+        Support::Later => Some("Not obeyed yet.".to_owned()),
+        Support::Unused => Some("Without effect here.".to_owned()),
     };
-    let sentences: Vec<_> = meaning.into_iter().chain(effect).collect();
+    let sentences: Vec<_> = meaning.map(str::to_owned).into_iter().chain(effect).collect();
     Some(sentences.join(" ")).filter(|text| !text.is_empty())
 }
 

@@ -19,6 +19,7 @@ which win). Names, types, bounds and defaults are those of Apache Kafka 4.4, exc
 
 - A value that a setting does not take ends the start: one line with name, value and reason, exit code 1.
 - A setting of Kafka that Catena does not obey *yet* is checked, shown by `kafka-configs --describe`, and warned about.
+  So is a setting of a topic: stream jobs and tools set many, and must go on working. The warning is in the broker's log.
 - A setting of Kafka for a part that Catena does not have (KRaft controllers, thread pools, Java plug-ins) is warned
   about and otherwise ignored, so a KRaft `server.properties` works; so is a listener in `controller.listener.names`.
 - An unknown name is warned about, as in Kafka.
@@ -27,11 +28,13 @@ which win). Names, types, bounds and defaults are those of Apache Kafka 4.4, exc
 
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
-    page += "\n## Broker settings that Catena obeys\n\n| name | type | default | bounds | change | meaning |\n|---|---|---|---|---|---|\n";
-    for definition in of(table::broker_settings(), Support::Honoured) {
+    page += "\n## Broker settings that Catena obeys\n\n| name | type | default | bounds | change | obeyed | meaning |\n|---|---|---|---|---|---|---|\n";
+    let has_effect = |found: &&Definition| matches!(found.support, Support::Honoured | Support::Only(_));
+    for definition in table::broker_settings().iter().filter(has_effect) {
         let [name, kind, default, bounds] = facts(definition);
         let update = if definition.update == Update::Restart { "restart" } else { "restart (dynamic in Kafka)" };
-        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {update} | {} |", definition.documentation);
+        let (obeyed, documentation) = (obeyed(definition.support), definition.documentation);
+        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {update} | {obeyed} | {documentation} |");
     }
     page += "\n## Topic settings\n\nA topic's value is its own, else that of the first broker setting named here that is set, else the default.\n\n| name | type | default | bounds | broker settings | obeyed | meaning |\n|---|---|---|---|---|---|---|\n";
     for definition in table::topic_settings() {
@@ -40,6 +43,13 @@ fn page() -> String {
         let (fallbacks, obeyed) = (fallbacks.join(", "), obeyed(definition.support));
         let documentation = definition.documentation;
         let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {fallbacks} | {obeyed} | {documentation} |");
+    }
+    page += "\n## Group settings\n\nThey govern kinds of groups that Catena does not have yet.\n\n| name | type | default | broker settings | meaning |\n|---|---|---|---|---|\n";
+    for definition in table::group_settings() {
+        let [name, kind, default, _] = facts(definition);
+        let fallbacks: Vec<_> = definition.fallbacks.iter().map(fallback).collect();
+        let (fallbacks, documentation) = (fallbacks.join(", "), definition.documentation);
+        let _ = writeln!(page, "| {name} | {kind} | {default} | {fallbacks} | {documentation} |");
     }
     page += "\n## Kafka's settings that are not obeyed yet\n\n";
     page += &names(Support::Later);
@@ -69,11 +79,12 @@ fn fallback(fallback: &Fallback) -> String {
     }
 }
 
-fn obeyed(support: Support) -> &'static str {
+fn obeyed(support: Support) -> String {
     match support {
-        Support::Honoured => "yes",
-        Support::Later => "not yet",
-        Support::Unused => "no such part",
+        Support::Honoured => "yes".to_owned(),
+        Support::Only(value) => format!("only `{value}`"),
+        Support::Later => "not yet".to_owned(),
+        Support::Unused => "no such part".to_owned(),
     }
 }
 

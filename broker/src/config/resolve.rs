@@ -72,10 +72,6 @@ fn net(settings: &Settings) -> Result<NetConfig, ConfigError> {
 }
 
 fn topics(settings: &Settings) -> Result<TopicDefaults, ConfigError> {
-    let codec = settings.text("compression.type")?.unwrap_or_default();
-    if codec != "producer" {
-        return Err(refuse(settings, "compression.type", "only producer is supported yet")?);
-    }
     Ok(TopicDefaults {
         num_partitions: settings.number("num.partitions")?,
         replication_factor: replication_factor(settings)?,

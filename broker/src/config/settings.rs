@@ -36,10 +36,13 @@ impl Settings {
         let mut settings = Self::default();
         let mut warnings = Vec::new();
         for (name, text) in entries {
-            warnings.extend(warning(&name));
-            if let Some(definition) = table::broker_setting(&name) {
-                settings.given.insert(definition.name, value::check(definition, &text)?);
-            }
+            let Some(definition) = table::broker_setting(&name) else {
+                warnings.push(unknown(name));
+                continue;
+            };
+            let value = value::check(definition, &text)?;
+            warnings.extend(warning(definition, &value));
+            settings.given.insert(definition.name, value);
         }
         Ok((settings, warnings))
     }
@@ -101,12 +104,16 @@ fn read_file(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
 /// Settings of one listener (`listener.name.<listener>.<setting>`) are Kafka's, for what Catena cannot do yet.
 const LISTENER_PREFIX: &str = "listener.name.";
 
-fn warning(name: &str) -> Option<Warning> {
-    match table::broker_setting(name).map(|definition| definition.support) {
-        Some(Support::Honoured) => None,
-        Some(Support::Later) => Some(Warning::NotHonouredYet(name.to_owned())),
-        Some(Support::Unused) => Some(Warning::Unused(name.to_owned())),
-        None if name.starts_with(LISTENER_PREFIX) => Some(Warning::NotHonouredYet(name.to_owned())),
-        None => Some(Warning::Unknown(name.to_owned())),
+fn warning(definition: &Definition, value: &str) -> Option<Warning> {
+    match definition.support {
+        _ if definition.obeys(value) => None,
+        Support::Unused => Some(Warning::Unused(definition.name.to_owned())),
+        Support::Honoured | Support::Only(_) | Support::Later => {
+            Some(Warning::NotHonouredYet(definition.name.to_owned()))
+        }
     }
+}
+
+fn unknown(name: String) -> Warning {
+    if name.starts_with(LISTENER_PREFIX) { Warning::NotHonouredYet(name) } else { Warning::Unknown(name) }
 }

@@ -77,10 +77,11 @@ fn topic_line(line: &'static str) -> Option<Definition> {
 
 fn definition(facts: [&'static str; 6], update: Update, fallbacks: Vec<Fallback>) -> Option<Definition> {
     let [name, kind, default, bounds, support, documentation] = facts;
-    let support = match support {
-        "honoured" => Support::Honoured,
-        "later" => Support::Later,
-        "unused" => Support::Unused,
+    let support = match support.split_once(':').unwrap_or((support, "")) {
+        ("honoured", "") => Support::Honoured,
+        ("only", obeyed) => Support::Only(obeyed),
+        ("later", "") => Support::Later,
+        ("unused", "") => Support::Unused,
         _ => return None,
     };
     Some(Definition {

@@ -86,10 +86,6 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
         ("log.dirs=/a,/b", "Invalid value /a,/b for configuration log.dirs: only one directory is supported yet"),
         ("log.dirs=", "Invalid value  for configuration log.dirs: must not be empty"),
         (
-            "compression.type=zstd",
-            "Invalid value zstd for configuration compression.type: only producer is supported yet",
-        ),
-        (
             "group.min.session.timeout.ms=1800001",
             "Invalid value 1800000 for configuration group.max.session.timeout.ms: \
              must not be below group.min.session.timeout.ms",
@@ -104,6 +100,13 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
     for (entry, expected) in cases {
         assert_eq!(refusal(&[entry]), expected);
     }
+}
+
+#[test]
+fn the_one_value_that_is_obeyed_is_no_warning() {
+    assert_eq!(load(&["compression.type=producer"]).expect("valid").warnings, []);
+    let warnings = load(&["compression.type=zstd"]).expect("valid").warnings;
+    assert_eq!(warnings, [Warning::NotHonouredYet("compression.type".to_owned())]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! What must always hold: `check` trims and accepts exactly what Kafka's `ConfigDef.parseType` accepts for the type,
 //! and a text that it returned reads back as that type.
 
-use crate::config::bounds::list_items;
+use crate::config::bounds::{Bounds, list_items};
 use crate::config::definition::{Definition, Kind};
 use crate::config::error::InvalidValue;
 
@@ -16,7 +16,18 @@ pub fn check(definition: &Definition, text: &str) -> Result<String, InvalidValue
     check_kind(definition.kind, trimmed)
         .and_then(|()| definition.bounds.check(definition.kind, trimmed))
         .map(|()| normal_form(definition.kind, trimmed))
-        .map_err(|reason| invalid(definition, trimmed, reason))
+        .map_err(|reason| refusal(definition, trimmed, reason))
+}
+
+fn refusal(definition: &Definition, text: &str, reason: String) -> InvalidValue {
+    match definition.bounds {
+        // This validator of Kafka's sees the whole list, and names the setting once more.
+        Bounds::ThrottledReplicas => {
+            let list = list_items(text).collect::<Vec<_>>().join(", ");
+            invalid(definition, &format!("[{list}]"), format!("{} {reason}", definition.name))
+        }
+        _ => invalid(definition, text, reason),
+    }
 }
 
 /// An `InvalidValue` about a setting of the table; hides secrets.

@@ -23,7 +23,6 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::config::definition::Support;
 use crate::config::table;
 use crate::config::topic::TopicConfigs;
 use crate::topics::creation::{CreateError, Defaults, Taken, TopicRequest};
@@ -268,8 +267,11 @@ fn checked(topic: NewTopic) -> Created {
 fn created(topic: &Topic) -> Created {
     let partitions = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);
     info!(topic = topic.name, id = %topic.id, partitions, "topic created");
-    let obeyed = |name: &str| table::topic_setting(name).is_none_or(|known| known.support == Support::Honoured);
-    for setting in topic.configs.keys().filter(|name| !obeyed(name) && !is_internal(&topic.name)) {
+    let unobeyed = topic
+        .configs
+        .iter()
+        .filter(|(name, value)| table::topic_setting(name).is_some_and(|found| !found.obeys(value)));
+    for (setting, _) in unobeyed.filter(|_| !is_internal(&topic.name)) {
         warn!(topic = topic.name, setting, "the topic has a setting that is not obeyed yet");
     }
     Created { id: topic.id, partitions, configs: topic.configs.clone() }

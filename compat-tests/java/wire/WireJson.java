@@ -10,6 +10,9 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.message.RequestHeaderData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
@@ -22,7 +25,9 @@ import org.apache.kafka.common.protocol.ObjectSerializationCache;
  * decoding: every API in every version, without a client's own opinion in between.
  *
  * <p>Argument: host:port. Input, a line each: {"api": "CREATE_TOPICS", "version": 7, "body": {...}}. Output, a line
- * each: {"response": {...}} or {"closed": true} when the broker closed the connection instead.
+ * each: {"response": {...}} or {"closed": true} when the broker closed the connection instead. A text "$id:NAME" in a
+ * body stands for the id that an earlier response gave for the topic NAME. A question with "until": "text" is repeated
+ * until its answer contains the text, at most for ten seconds: Kafka's brokers learn of changes a little later.
  */
 public final class WireJson {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -30,6 +35,7 @@ public final class WireJson {
 
     private final String host;
     private final int port;
+    private final Map<String, String> topicIds = new HashMap<>();
     private Socket socket;
     private int correlationId;
 
@@ -43,10 +49,21 @@ public final class WireJson {
         WireJson wire = new WireJson(arguments[0]);
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = input.readLine(); line != null; line = input.readLine()) {
-            ObjectNode answer = wire.ask(JSON.readTree(line));
+            ObjectNode answer = wire.askUntil(JSON.readTree(line));
             System.out.write((JSON.writeValueAsString(answer) + "\n").getBytes(StandardCharsets.UTF_8));
         }
         System.out.flush();
+    }
+
+    private ObjectNode askUntil(JsonNode question) throws Exception {
+        String expected = question.path("until").asText("");
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        ObjectNode answer = ask(question);
+        while (!JSON.writeValueAsString(answer).contains(expected) && System.nanoTime() < deadline) {
+            Thread.sleep(20);
+            answer = ask(question);
+        }
+        return answer;
     }
 
     private ObjectNode ask(JsonNode question) throws Exception {
@@ -54,13 +71,31 @@ public final class WireJson {
         short version = question.get("version").shortValue();
         ObjectNode answer = JSON.createObjectNode();
         try {
-            ByteBuffer response = exchange(api, version, request(api, version, question.get("body")));
-            answer.set("response", json(api, version, response));
+            ByteBuffer response = exchange(api, version, request(api, version, withIds(question.get("body"))));
+            JsonNode body = json(api, version, response);
+            learnIds(body);
+            answer.set("response", body);
         } catch (EOFException | SocketException closed) {
             socket = null;
             answer.put("closed", true);
         }
         return answer;
+    }
+
+    private void learnIds(JsonNode response) {
+        for (JsonNode topic : response.path("topics")) {
+            if (topic.hasNonNull("name") && topic.hasNonNull("topicId")) {
+                topicIds.put(topic.get("name").asText(), topic.get("topicId").asText());
+            }
+        }
+    }
+
+    private JsonNode withIds(JsonNode body) throws IOException {
+        String text = JSON.writeValueAsString(body);
+        for (Map.Entry<String, String> topic : topicIds.entrySet()) {
+            text = text.replace("\"$id:" + topic.getKey() + "\"", "\"" + topic.getValue() + "\"");
+        }
+        return JSON.readTree(text);
     }
 
     private static ByteBuffer request(ApiKeys api, short version, JsonNode body) throws Exception {
