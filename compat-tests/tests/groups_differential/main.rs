@@ -6,6 +6,7 @@
 
 mod canonical;
 mod cases;
+mod raw;
 mod requests;
 mod stage;
 mod verbs;

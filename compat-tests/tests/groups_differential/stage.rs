@@ -9,8 +9,10 @@ use compat_tests::Broker;
 use compat_tests::wire::{COORDINATOR_NOT_READY, Connection, Group};
 use kafka_protocol::messages::{DescribeGroupsRequest, GroupId};
 use kafka_protocol::protocol::{Request, StrBytes};
+use uuid::Uuid;
 
 use crate::canonical::{Canonical, Ids};
+use crate::raw::{self, Body};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(2);
@@ -115,6 +117,20 @@ impl Stage {
         let text = format!("{response:?}").replace(", unknown_tagged_fields: {}", "").replace(&self.group, "GROUP");
         self.transcript.push(format!("{who}: {api} v{version}: {}", self.ids.name_all(&text)));
         original
+    }
+
+    /// `who` sends a request made by hand; the answer goes into the transcript.
+    pub fn ask_raw(&mut self, who: &'static str, (key, version): (i16, i16), body: Body) {
+        // A connection of its own: the others count the requests they have made.
+        let mut connection = Connection::connect(self.address).unwrap();
+        let answer = raw::call(&mut connection, key, version, body);
+        let ids = [TOPIC, OTHER].map(|name| (name, self.topic_id(name)));
+        self.transcript.push(format!("{who}: API {key} v{version}: {}", raw::readable(&answer, &ids)));
+    }
+
+    /// The id of a topic.
+    pub fn topic_id(&self, name: &str) -> Uuid {
+        Connection::connect(self.address).unwrap().topic(name).unwrap().id
     }
 
     /// Waits until the group is in `state` with so many members.

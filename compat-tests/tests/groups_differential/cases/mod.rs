@@ -1,6 +1,7 @@
 //! The cases, by subject.
 
 mod administration;
+mod by_id;
 mod joining;
 mod membership;
 mod offsets;
@@ -11,7 +12,14 @@ use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    let tables =
-        [joining::CASES, membership::CASES, statics::CASES, offsets::CASES, administration::CASES, versions::CASES];
+    let tables = [
+        joining::CASES,
+        membership::CASES,
+        statics::CASES,
+        offsets::CASES,
+        administration::CASES,
+        versions::CASES,
+        by_id::CASES,
+    ];
     tables.concat()
 }
