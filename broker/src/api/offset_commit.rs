@@ -41,7 +41,7 @@ pub fn start(
         match found {
             None if by_id => plan.refuse(asked, ErrorCode::UnknownTopicId),
             None => plan.refuse(asked, ErrorCode::UnknownTopicOrPartition),
-            Some(topic) => plan.add(&topic, asked, by_id),
+            Some(topic) => plan.add(&topic, asked),
         }
     }
     let commits = std::mem::take(&mut plan.commits);
@@ -78,7 +78,7 @@ struct Plan {
 
 impl Plan {
     /// Takes on the partitions that exist.
-    fn add(&mut self, topic: &Topic, asked: OffsetCommitRequestTopic, by_id: bool) {
+    fn add(&mut self, topic: &Topic, asked: OffsetCommitRequestTopic) {
         let mut answers = Vec::with_capacity(asked.partitions.len());
         let mut commits = Vec::new();
         for partition in asked.partitions {
@@ -91,10 +91,12 @@ impl Plan {
             }
         }
         if !commits.is_empty() {
-            let topic_id = by_id.then_some(topic.id);
-            self.commits.push(TopicCommit { name: topic.name.to_string(), topic_id, partitions: commits });
+            self.commits.push(TopicCommit { name: topic.name.to_string(), topic_id: topic.id, partitions: commits });
         }
-        self.answer(asked.name, asked.topic_id, answers);
+        // Kafka does not mention a topic of which nothing was asked.
+        if !answers.is_empty() {
+            self.answer(asked.name, asked.topic_id, answers);
+        }
     }
 
     /// Answers each partition with `code`.
@@ -103,11 +105,8 @@ impl Plan {
         self.answer(asked.name, asked.topic_id, answers);
     }
 
-    /// A topic without partitions has no answer.
     fn answer(&mut self, name: StrBytes, topic_id: Uuid, partitions: Vec<OffsetCommitResponsePartition>) {
-        if !partitions.is_empty() {
-            self.answers.push(OffsetCommitResponseTopic { name, topic_id, partitions });
-        }
+        self.answers.push(OffsetCommitResponseTopic { name, topic_id, partitions });
     }
 
     /// Writes the coordinator's results into their slots.

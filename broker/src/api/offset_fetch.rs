@@ -87,7 +87,10 @@ impl Asked {
         self.answer(topics.into_iter().map(|topic| offsets(Uuid::nil(), topic)).collect())
     }
 
-    fn found_by_id(mut self, storage: &Storage, topics: Vec<TopicOffsets>) -> OffsetFetchResponseGroup {
+    fn found_by_id(mut self, storage: &Storage, mut topics: Vec<TopicOffsets>) -> OffsetFetchResponseGroup {
+        for (asked, topic) in self.topics.iter().flatten().zip(&mut topics) {
+            forget_others(asked.topic_id, topic);
+        }
         let known = topics.into_iter().filter_map(|topic| Some(offsets(storage.topic(&topic.name)?.id, topic)));
         let unknown = std::mem::take(&mut self.unknown).into_iter();
         let topics = known.chain(unknown.map(|topic| refused(topic, ErrorCode::UnknownTopicId))).collect();
@@ -106,6 +109,12 @@ impl Asked {
     fn answer(self, topics: Vec<OffsetFetchResponseTopics>) -> OffsetFetchResponseGroup {
         OffsetFetchResponseGroup { group_id: self.group_id, topics, error_code: ErrorCode::None.code() }
     }
+}
+
+/// Leaves out what was committed for another topic of the same name, before this one was made.
+fn forget_others(topic_id: Uuid, topic: &mut TopicOffsets) {
+    let is_other = |offset: &mut CommittedOffset| !offset.topic_id.is_nil() && offset.topic_id != topic_id;
+    topic.partitions.iter_mut().for_each(|(_, offset)| drop(offset.take_if(is_other)));
 }
 
 fn offsets(topic_id: Uuid, topic: TopicOffsets) -> OffsetFetchResponseTopics {
@@ -130,4 +139,21 @@ fn refused(topic: OffsetFetchRequestTopics, error: ErrorCode) -> OffsetFetchResp
     let partition = |index| OffsetFetchResponsePartitions::nothing(index, error.code());
     let partitions = topic.partition_indexes.into_iter().map(partition).collect();
     OffsetFetchResponseTopics { name: topic.name, topic_id: topic.topic_id, partitions }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_of_an_older_topic_of_the_same_name_are_left_out() {
+        let (now, before) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let committed = |topic_id| CommittedOffset { offset: 5, leader_epoch: -1, metadata: String::new(), topic_id };
+        let all =
+            vec![(0, Some(committed(now))), (1, Some(committed(before))), (2, Some(committed(Uuid::nil()))), (3, None)];
+        let mut topic = TopicOffsets { name: "t".into(), partitions: all };
+        forget_others(now, &mut topic);
+        let left: Vec<_> = topic.partitions.iter().map(|(index, offset)| (*index, offset.is_some())).collect();
+        assert_eq!(left, [(0, true), (1, false), (2, true), (3, false)]);
+    }
 }

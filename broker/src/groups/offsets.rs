@@ -141,14 +141,14 @@ fn check_metadata(asked: &PartitionCommit, max: usize) -> Result<(), GroupError>
     if length > max { Err(GroupError::OffsetMetadataTooLarge) } else { Ok(()) }
 }
 
-fn committed(asked: &PartitionCommit, topic_id: Option<Uuid>, now_ms: i64, expire: Option<i64>) -> OffsetCommit {
+fn committed(asked: &PartitionCommit, topic_id: Uuid, now_ms: i64, expire: Option<i64>) -> OffsetCommit {
     OffsetCommit {
         offset: asked.offset,
         leader_epoch: Some(asked.leader_epoch).filter(|epoch| *epoch != NO_LEADER_EPOCH),
         metadata: asked.metadata.clone().unwrap_or_default(),
         commit_timestamp_ms: now_ms,
         expire_timestamp_ms: expire,
-        topic_id: topic_id.unwrap_or_default(),
+        topic_id,
     }
 }
 
@@ -165,6 +165,7 @@ fn shown(offset: &OffsetCommit) -> CommittedOffset {
         offset: offset.offset,
         leader_epoch: offset.leader_epoch.unwrap_or(NO_LEADER_EPOCH),
         metadata: offset.metadata.clone(),
+        topic_id: offset.topic_id,
     }
 }
 

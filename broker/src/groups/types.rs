@@ -277,8 +277,8 @@ pub struct CommitEvent {
 pub struct TopicCommit {
     /// Name.
     pub name: String,
-    /// Id, when the client named it by id (version 10).
-    pub topic_id: Option<Uuid>,
+    /// Its id, kept with the offsets: those of a topic that is made anew under the same name are told from them.
+    pub topic_id: Uuid,
     /// Partitions.
     pub partitions: Vec<PartitionCommit>,
 }
@@ -338,6 +338,8 @@ pub struct CommittedOffset {
     pub leader_epoch: i32,
     /// Never null.
     pub metadata: String,
+    /// Id of the topic when it was committed; nil where the record does not say.
+    pub topic_id: Uuid,
 }
 
 /// Offsets of one topic, in the order asked for; `None` where nothing is committed.

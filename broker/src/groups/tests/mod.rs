@@ -18,6 +18,9 @@ use super::types::*;
 
 use memory_log::MemoryLog;
 
+/// What every committed topic is said to have.
+const TOPIC_ID: uuid::Uuid = uuid::Uuid::from_u128(7);
+
 const MINUTE_MS: i64 = 60_000;
 
 fn settings() -> Settings {
@@ -167,7 +170,7 @@ fn commit(group: &str, topic: &str, partition: i32, offset: i64) -> CommitEvent 
         generation: -1,
         retention_time_ms: -1,
         knows_group_id_not_found: true,
-        topics: vec![TopicCommit { name: topic.into(), topic_id: None, partitions: vec![partition] }],
+        topics: vec![TopicCommit { name: topic.into(), topic_id: TOPIC_ID, partitions: vec![partition] }],
     }
 }
 

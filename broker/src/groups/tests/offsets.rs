@@ -43,7 +43,7 @@ fn fetched_offsets_come_in_the_order_asked() {
     let mut scene = Scene::new();
     scene.commit(commit("g", "t", 1, 7));
     let fetched = scene.fetch("g", Some(vec![asked("u", &[0]), asked("t", &[1, 0, 1])]));
-    let seven = Some(CommittedOffset { offset: 7, leader_epoch: 3, metadata: "m".into() });
+    let seven = Some(CommittedOffset { offset: 7, leader_epoch: 3, metadata: "m".into(), topic_id: TOPIC_ID });
     let expected = [
         TopicOffsets { name: "u".into(), partitions: vec![(0, None)] },
         TopicOffsets { name: "t".into(), partitions: vec![(1, seven.clone()), (0, None), (1, seven)] },
@@ -63,7 +63,7 @@ fn metadata_over_the_limit_is_refused_for_its_partition_alone() {
         metadata: Some(metadata.into()),
     };
     let partitions = vec![partition(0, "12345"), partition(1, "123456"), partition(2, "äöüäö"), partition(3, "😀😀😀")];
-    let topics = vec![TopicCommit { name: "t".into(), topic_id: None, partitions }];
+    let topics = vec![TopicCommit { name: "t".into(), topic_id: TOPIC_ID, partitions }];
     let event = CommitEvent { topics, ..commit("g", "t", 0, 0) };
     let results = scene.ask(|to| Message::Commit(event, to)).expect("results");
     let too_large = Err(OffsetMetadataTooLarge);

@@ -151,6 +151,7 @@ fn no_topics(stage: &mut Stage) {
     let request = commit(stage, &nobody, TOPIC, &[]).with_topics(vec![]);
     stage.ask::<OffsetCommitRequest>("anna", COMMIT, request);
     committed(stage, &nobody, TOPIC, &[]);
+    committed(stage, &nobody, "groups-missing", &[]);
     read(stage, None);
 }
 
