@@ -75,7 +75,7 @@ func producer(bootstrap, codec string, options ...kgo.Opt) *kgo.Client {
 }
 
 func (c *client) produce(batch []*kgo.Record, codec string, idempotent bool) []int64 {
-	options := []kgo.Opt{kgo.AllowAutoTopicCreation()}
+	options := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1)}
 	if !idempotent {
 		options = append(options, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1))
 	}

@@ -14,8 +14,11 @@ const COMMANDS = {
   drain: require('./bulk').drain,
 }
 
+// A loaded machine needs more patience than kafkajs has by itself.
+const RETRY = { initialRetryTime: 50, maxRetryTime: 1000, retries: 30 }
+
 async function main(command, bootstrap, ...args) {
-  const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50 } })
+  const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: RETRY })
   await COMMANDS[command](kafka, ...args)
 }
 

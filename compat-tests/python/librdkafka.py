@@ -91,7 +91,7 @@ class Client:
         return Member(self.consumer(**{"group.id": group, **settings}), topic)
 
     def load(self, topic, codec, records):
-        producer = self.producer(codec)
+        producer = self.producer(codec, **{"enable.idempotence": True})
         errors = []
         count = 0
         for partition, key, value in records:

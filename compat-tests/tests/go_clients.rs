@@ -11,3 +11,8 @@ fn franz_go_creates_produces_reads_seeks_and_fails_as_it_must() {
 fn members_of_franz_go_share_leave_die_and_resume() {
     group::agree(&FRANZ_GO);
 }
+
+#[test]
+fn members_of_franz_go_outlive_a_crash_of_the_broker() {
+    group::outlive_a_crash(&FRANZ_GO);
+}

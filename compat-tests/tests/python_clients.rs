@@ -21,3 +21,13 @@ fn kafka_python_creates_produces_reads_seeks_and_fails_as_it_must() {
 fn members_of_kafka_python_share_leave_die_and_resume() {
     group::agree(&KAFKA_PYTHON);
 }
+
+#[test]
+fn members_of_librdkafka_outlive_a_crash_of_the_broker() {
+    group::outlive_a_crash(&LIBRDKAFKA);
+}
+
+#[test]
+fn members_of_kafka_python_outlive_a_crash_of_the_broker() {
+    group::outlive_a_crash(&KAFKA_PYTHON);
+}

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use compat_tests::catena::Options;
 use compat_tests::clients::package_index::{self, Package};
@@ -15,6 +15,7 @@ use compat_tests::{Broker, Catena};
 const PARTITIONS: u32 = 12;
 const DEADLINE: Duration = Duration::from_secs(300);
 const AT_A_TIME: usize = 2;
+const POLL: Duration = Duration::from_millis(5);
 
 /// Who writes with which codec (by its number in a batch); the slowest first.
 const WRITERS: [(Family, &str, usize); 5] = [
@@ -24,6 +25,9 @@ const WRITERS: [(Family, &str, usize); 5] = [
     (LIBRDKAFKA, "zstd", 4),
     (FRANZ_GO, "lz4", 3),
 ];
+
+/// Who is asked for exactly once, with which codec.
+const IDEMPOTENT: [(Family, &str); 3] = [(JAVA, "none"), (LIBRDKAFKA, "lz4"), (FRANZ_GO, "zstd")];
 
 #[test]
 fn the_package_index_goes_in_by_each_client_and_comes_out_of_every_other() {
@@ -38,12 +42,70 @@ fn the_package_index_goes_in_by_each_client_and_comes_out_of_every_other() {
     read(&catena, &packages);
 }
 
+#[test]
+fn idempotent_clients_neither_lose_nor_repeat_records_when_the_broker_is_killed() {
+    if !IDEMPOTENT.iter().all(|(family, _)| family.available()) {
+        return;
+    }
+    let Some(packages) = package_index::packages() else { return };
+    let mut catena = Catena::start(Options::new());
+    let topics = IDEMPOTENT.map(|(family, _)| format!("packages-{}", family.name));
+    create(&catena, &topics);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    package_index::write(&packages, PARTITIONS, file.path()).unwrap();
+    let commands = IDEMPOTENT.iter().zip(&topics).map(|((family, codec), topic)| {
+        let mut command = family.command("load", &catena);
+        command.arg(topic).arg(codec).arg(file.path());
+        command
+    });
+    let commands = commands.collect();
+    std::thread::scope(|scope| {
+        let loads = scope.spawn(|| run(commands));
+        kill_now_and_then(&mut catena, &topics, packages.len() as i64 * topics.len() as i64);
+        loads.join().unwrap();
+    });
+    let mut drain = FRANZ_GO.command("drain", &catena);
+    drain.args(&topics);
+    let expected = topics.each_ref().map(|topic| package_index::drained(&packages, PARTITIONS, topic));
+    let output = program::run(drain, DEADLINE).expect_success();
+    assert_eq!(output.json_lines(), expected, "{output}");
+}
+
+fn create(broker: &dyn Broker, topics: &[String]) {
+    let mut connection = Connection::to(broker).unwrap();
+    topics.iter().for_each(|topic| drop(connection.create_topic(topic, PARTITIONS as i32, &[]).unwrap()));
+}
+
+/// Kills and restarts the broker when certain shares of all records have come in.
+fn kill_now_and_then(catena: &mut Catena, topics: &[String], records: i64) {
+    for percent in [10, 40, 70] {
+        let deadline = Instant::now() + DEADLINE;
+        let stored = loop {
+            match stored(catena, topics) {
+                Ok(stored) if stored * 100 >= records * percent => break stored,
+                _ => assert!(Instant::now() < deadline, "less than {percent} % after {DEADLINE:?}"),
+            }
+            std::thread::sleep(POLL);
+        };
+        assert!(stored < records, "everything is in before the broker could be killed");
+        catena.kill();
+        catena.restart();
+    }
+}
+
+fn stored(broker: &dyn Broker, topics: &[String]) -> std::io::Result<i64> {
+    let mut connection = Connection::to(broker)?;
+    topics.iter().try_fold(0, |sum, name| {
+        let topic = connection.topic(name)?;
+        Ok(sum + connection.end_offsets(&topic, &topic.all())?.iter().sum::<i64>())
+    })
+}
+
 fn write(broker: &dyn Broker, packages: &[Package]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     package_index::write(packages, PARTITIONS, file.path()).unwrap();
-    let mut connection = Connection::to(broker).unwrap();
+    create(broker, &WRITERS.map(|(_, codec, _)| topic(codec)));
     let commands = WRITERS.map(|(family, codec, _)| {
-        connection.create_topic(&topic(codec), PARTITIONS as i32, &[]).unwrap();
         let mut command = family.command("load", broker);
         command.args([&topic(codec), codec]).arg(file.path());
         command

@@ -10,7 +10,7 @@ use crate::wire::Connection;
 use crate::wire::batch::BatchView;
 use crate::{Broker, program};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 const VARIANTS: usize = 2 * CODECS.len();
 const PARTITIONS: usize = 3;

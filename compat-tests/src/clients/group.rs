@@ -20,6 +20,20 @@ pub fn agree(family: &Family) {
     }
 }
 
+/// Two members of `family`, and the broker killed under them: what is committed stays, and both go on.
+pub fn outlive_a_crash(family: &Family) {
+    if !family.available() {
+        return;
+    }
+    let mut catena = super::catena();
+    let members = Scene::open(family, &catena).and_then(Scene::two_members_commit);
+    let [mut first, mut second] = members.unwrap_or_else(|e| panic!("{}: {e}", family.name));
+    catena.kill();
+    catena.restart();
+    let went_on = Scene::reopen(family, &catena, 10).and_then(|scene| scene.both_go_on(&mut first, &mut second));
+    went_on.unwrap_or_else(|e| panic!("{}: {e}", family.name));
+}
+
 struct Scene<'a> {
     family: &'a Family,
     broker: &'a dyn Broker,
@@ -38,6 +52,37 @@ impl<'a> Scene<'a> {
         let topic = connection.create_topic(&format!("{}-shared", family.name), ALL.len() as i32, &[])?;
         let group = Group::new(&format!("{}-group", family.name));
         Ok(Self { family, broker, connection, topic, group, length: 0, history: Vec::new() })
+    }
+
+    fn reopen(family: &'a Family, broker: &'a dyn Broker, length: i64) -> io::Result<Self> {
+        let mut connection = Connection::to(broker)?;
+        let topic = connection.topic(&format!("{}-shared", family.name))?;
+        let group = Group::new(&format!("{}-group", family.name));
+        Ok(Self { family, broker, connection, topic, group, length, history: Vec::new() })
+    }
+
+    fn two_members_commit(mut self) -> io::Result<[Member; 2]> {
+        let (mut first, mut second) = (self.join(), self.join());
+        until("half for each", &mut [&mut first, &mut second], halves);
+        self.produce(10)?;
+        until("all records", &mut [&mut first, &mut second], |seen| count(seen) >= 40);
+        first.commit(&[]);
+        second.commit(&[]);
+        self.assert_committed([10; 4])?;
+        Ok([first, second])
+    }
+
+    fn both_go_on(mut self, first: &mut Member, second: &mut Member) -> io::Result<()> {
+        self.assert_committed([10; 4])?;
+        self.produce(5)?;
+        let fresh = |seen: &[Seen]| -> BTreeSet<(i64, i64)> {
+            seen.iter().flat_map(|one| one.records[20..].to_vec()).collect()
+        };
+        let expected: BTreeSet<(i64, i64)> = records(&ALL, 10..15).into_iter().collect();
+        until("all new records", &mut [first, second], |seen| fresh(seen).len() >= expected.len());
+        // A member that had to join again begins at what it committed: never before.
+        assert_eq!(fresh(&[first.seen(), second.seen()]), expected);
+        self.assert_committed([10; 4])
     }
 
     fn play(mut self) -> io::Result<Vec<Vec<i64>>> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Family;
 use crate::{Broker, process};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
 /// What a member has said so far.

@@ -15,9 +15,9 @@ use crate::{Broker, Catena, Kafka, go, maven, node, python, runtime};
 
 const JAVA_HEAP_MIB: u32 = 512;
 
-/// So that groups settle at once, and a dead member is noticed soon; the same for both brokers.
-const QUICK_GROUPS: [(&str, &str); 2] =
-    [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1000")];
+/// The same for both brokers: groups settle at once and soon notice a dead member, and records of 2023 are not too old.
+const SETTINGS: [(&str, &str); 3] =
+    [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1000"), ("log.retention.ms", "-1")];
 
 /// One client library.
 #[derive(Clone, Copy, Debug)]
@@ -87,10 +87,10 @@ fn on_both<T: PartialEq + std::fmt::Debug>(scenario: impl Fn(&dyn Broker) -> T) 
 
 fn catena() -> Catena {
     let set = |options: Options, (name, value): (&str, &str)| options.set(name, value);
-    Catena::start(QUICK_GROUPS.into_iter().fold(Options::new(), set))
+    Catena::start(SETTINGS.into_iter().fold(Options::new(), set))
 }
 
 fn kafka() -> &'static Kafka {
     static KAFKA: OnceLock<Kafka> = OnceLock::new();
-    KAFKA.get_or_init(|| Kafka::start(&QUICK_GROUPS))
+    KAFKA.get_or_init(|| Kafka::start(&SETTINGS))
 }
