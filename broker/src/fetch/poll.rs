@@ -91,8 +91,9 @@ impl Poll {
         }
         drop(first);
         let _waiting = metrics.fetch_waits();
-        let waiter = Arc::new(Notify::new());
         loop {
+            // A new one each time: logs forget the registrations of one that is gone.
+            let waiter = Arc::new(Notify::new());
             let mut advanced = pin!(waiter.notified());
             advanced.as_mut().enable();
             let pass = self.with_set(|set, incremental| {
