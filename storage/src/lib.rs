@@ -36,9 +36,7 @@ mod sweep;
 pub use commit::CommitTicket;
 pub use config::{LogConfig, StorageOptions, TimestampType};
 pub use error::{AppendError, OpenError, ReadError, StoreError, TopicError};
-pub use log::{
-    AppendOrigin, Appended, EpochEnd, FileRange, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
-};
+pub use log::{AppendOrigin, Appended, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
 pub use recovery::RecoveryReport;
 pub use storage::{NewTopic, Storage, Topic};
 pub use store::StoreStats;

@@ -86,8 +86,8 @@ impl MappedFile {
         self.len.load(Ordering::Acquire)
     }
 
-    /// The file, for `sendfile`.
-    pub fn file(&self) -> &Arc<File> {
+    #[cfg(test)]
+    fn file(&self) -> &Arc<File> {
         &self.file
     }
 

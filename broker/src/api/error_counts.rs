@@ -15,9 +15,7 @@ use kafka_protocol::messages::{
     ListOffsetsResponse, MetadataResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
 
-use crate::reply::Chunk;
-
-type FetchResponse = catena_protocol::messages::fetch::FetchResponse<Chunk>;
+type FetchResponse = catena_protocol::messages::fetch::FetchResponse<bytes::Bytes>;
 
 /// A response that says where its errors are.
 pub trait ErrorCounts {

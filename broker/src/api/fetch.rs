@@ -13,11 +13,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use catena_protocol::error_code::ErrorCode;
 use catena_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchTopic, FetchableTopicResponse, PartitionData,
 };
-use catena_storage::{EpochEnd, ReadSlice, ReadUpTo};
+use catena_storage::{EpochEnd, ReadUpTo};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -28,7 +29,6 @@ use crate::fetch::{
     FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, SessionError, SessionRequest,
     TopicKey, Want,
 };
-use crate::reply::Chunk;
 
 /// The version since which topics are named by id.
 const IDS_SINCE: i16 = 13;
@@ -36,10 +36,7 @@ const READ_COMMITTED: i8 = 1;
 const UNKNOWN: i64 = -1;
 const NO_REPLICA: i32 = -1;
 
-/// Records of at least so many bytes are sent from the file by the kernel; fewer go out with what is around them.
-const SENDFILE_BYTES_MIN: usize = 16 * 1024;
-
-type FetchResponse = catena_protocol::messages::fetch::FetchResponse<Chunk>;
+type FetchResponse = catena_protocol::messages::fetch::FetchResponse<Bytes>;
 
 /// Opens the session and returns the wait for records.
 pub fn start(
@@ -117,14 +114,14 @@ fn refuse(error: SessionError) -> FetchResponse {
     FetchResponse { error_code: errors::fetch_session(error).code(), ..answer(0, Vec::new()) }
 }
 
-fn answer(session_id: i32, responses: Vec<FetchableTopicResponse<Chunk>>) -> FetchResponse {
+fn answer(session_id: i32, responses: Vec<FetchableTopicResponse<Bytes>>) -> FetchResponse {
     let error_code = ErrorCode::None.code();
     FetchResponse { throttle_time_ms: 0, error_code, session_id, responses, node_endpoints: Vec::new() }
 }
 
 /// Partitions of one topic that follow each other share its entry.
 fn respond(fetched: Fetched, committed: bool) -> FetchResponse {
-    let mut topics: Vec<FetchableTopicResponse<Chunk>> = Vec::new();
+    let mut topics: Vec<FetchableTopicResponse<Bytes>> = Vec::new();
     let mut last: Option<TopicKey> = None;
     for answer in fetched.partitions {
         let PartitionAnswer { key, result } = answer;
@@ -139,7 +136,7 @@ fn respond(fetched: Fetched, committed: bool) -> FetchResponse {
     answer(fetched.session_id, topics)
 }
 
-fn topic(key: &TopicKey) -> FetchableTopicResponse<Chunk> {
+fn topic(key: &TopicKey) -> FetchableTopicResponse<Bytes> {
     let (topic, topic_id) = match key {
         TopicKey::Name(name) => (StrBytes::from_string(name.to_string()), Uuid::nil()),
         TopicKey::Id(id) => (StrBytes::default(), *id),
@@ -147,7 +144,7 @@ fn topic(key: &TopicKey) -> FetchableTopicResponse<Chunk> {
     FetchableTopicResponse { topic, topic_id, partitions: Vec::new() }
 }
 
-fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed: bool) -> PartitionData<Chunk> {
+fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed: bool) -> PartitionData<Bytes> {
     let refused = PartitionData {
         partition_index: index,
         error_code: ErrorCode::None.code(),
@@ -158,7 +155,7 @@ fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed
         current_leader: None,
         aborted_transactions: None,
         preferred_read_replica: NO_REPLICA,
-        records: Chunk::default(),
+        records: Bytes::new(),
     };
     let end = |end: EpochEnd| EpochEndOffset { epoch: end.leader_epoch, end_offset: end.end_offset };
     match result {
@@ -169,16 +166,8 @@ fn partition(index: i32, result: Result<PartitionRecords, FetchError>, committed
             log_start_offset: read.offsets.log_start,
             diverging_epoch: read.diverging.map(end),
             aborted_transactions: committed.then(Vec::new),
-            records: read.records.map(chunk).unwrap_or_default(),
+            records: read.records.map(|slice| slice.bytes).unwrap_or_default(),
             ..refused
         },
-    }
-}
-
-/// From the file if that pays and the range is known, else from the mapping.
-fn chunk(read: ReadSlice) -> Chunk {
-    match read.file {
-        Some(range) if range.len >= SENDFILE_BYTES_MIN => Chunk::File(range),
-        _ => Chunk::Bytes(read.bytes),
     }
 }

@@ -6,9 +6,9 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use catena_protocol::bounds;
 use catena_protocol::message::{self, Malformed, Request, Response, Unsayable};
-use catena_protocol::messages::fetch::{FetchResponse, Payload};
+use catena_protocol::messages::fetch::FetchResponse;
 
-use crate::reply::{Chunk, Reply};
+use crate::reply::Reply;
 
 /// The frame's length.
 const LEN_SIZE: usize = 4;
@@ -38,7 +38,7 @@ pub fn encode<T: Response>(response: &T, key: i16, version: i16, correlation_id:
 }
 
 /// A response that has record batches in it.
-pub type Records = FetchResponse<Chunk>;
+pub type Records = FetchResponse<Bytes>;
 
 /// Encodes a fetch response around its records.
 ///
@@ -51,11 +51,11 @@ pub fn encode_fetch(response: Records, version: i16, correlation_id: i32) -> Res
     let mut reply = Reply { memory_bytes: out.len(), chunks: Vec::with_capacity(records.len() * 2 + 1) };
     let mut from = 0;
     for (at, chunk) in records {
-        reply.chunks.push(Chunk::Bytes(out.split_to(at - from).freeze()));
+        reply.chunks.push(out.split_to(at - from).freeze());
         reply.chunks.push(chunk);
         from = at;
     }
-    reply.chunks.push(Chunk::Bytes(out.freeze()));
+    reply.chunks.push(out.freeze());
     Ok(reply)
 }
 
@@ -77,12 +77,6 @@ fn set_len(out: &mut BytesMut, elsewhere: usize) -> Result<(), Unsayable> {
     Ok(())
 }
 
-impl Payload for Chunk {
-    fn len(&self) -> usize {
-        self.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use catena_protocol::messages::fetch::{FetchableTopicResponse, PartitionData};
@@ -90,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    fn partition(records: &'static [u8]) -> PartitionData<Chunk> {
+    fn partition(records: &'static [u8]) -> PartitionData<Bytes> {
         PartitionData {
             partition_index: 1,
             error_code: 0,
@@ -101,7 +95,7 @@ mod tests {
             current_leader: None,
             aborted_transactions: None,
             preferred_read_replica: -1,
-            records: Chunk::Bytes(Bytes::from_static(records)),
+            records: Bytes::from_static(records),
         }
     }
 
@@ -120,11 +114,7 @@ mod tests {
             node_endpoints: Vec::new(),
         };
         let reply = encode_fetch(response, 4, 7).expect("encodes");
-        let bytes = |chunk: &Chunk| match chunk {
-            Chunk::Bytes(bytes) => bytes.clone(),
-            Chunk::File(_) => Bytes::new(),
-        };
-        let chunks: Vec<_> = reply.chunks.iter().map(bytes).collect();
+        let chunks = &reply.chunks;
         assert_eq!((&chunks[1][..], &chunks[3][..]), (&b"first"[..], &b"second"[..]));
         assert_eq!(chunks[0][..8], [0, 0, 0, 120, 0, 0, 0, 7]);
         assert_eq!(reply.len(), 4 + 120);

@@ -1,17 +1,14 @@
-//! Writing replies: vectored writes of bytes, `sendfile` for file ranges.
+//! Writing replies: vectored writes, from memory and from mapped segments alike (docs/decisions/0006-write-from-the-map.md).
 //!
 //! What must always hold: either a reply leaves whole and in order, or the connection ends.
 
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
 
 use bytes::{Buf, Bytes};
-use catena_storage::FileRange;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::connection::Activity;
-use crate::reply::{Chunk, Reply};
+use crate::reply::Reply;
 
 /// Chunks handed to the kernel in one call.
 const SLICES_PER_WRITE: usize = 64;
@@ -19,31 +16,16 @@ const SLICES_PER_WRITE: usize = 64;
 /// Writes all of `reply`.
 ///
 /// # Errors
-/// Those of the socket; `UnexpectedEof` when a file is shorter than the range it should hold.
+/// Those of the socket.
 pub async fn write_reply(stream: &TcpStream, reply: Reply, activity: &Activity) -> io::Result<()> {
-    let mut pending: Vec<Bytes> = Vec::with_capacity(reply.chunks.len());
-    for chunk in reply.chunks {
-        match chunk {
-            Chunk::Bytes(bytes) if bytes.is_empty() => {}
-            Chunk::Bytes(bytes) => pending.push(bytes),
-            Chunk::File(range) => {
-                write_bytes(stream, &mut pending, activity).await?;
-                send_file(stream, range, activity).await?;
-            }
-        }
-    }
-    write_bytes(stream, &mut pending, activity).await
-}
-
-/// Writes all of `pending` and leaves it empty.
-async fn write_bytes(stream: &TcpStream, pending: &mut Vec<Bytes>, activity: &Activity) -> io::Result<()> {
+    let mut pending = reply.chunks;
+    pending.retain(|chunk| !chunk.is_empty());
     let mut first = 0;
     while first < pending.len() {
         let written = write_some(stream, &pending[first..]).await?;
         activity.sent(written);
         first += advance(&mut pending[first..], written);
     }
-    pending.clear();
     Ok(())
 }
 
@@ -73,24 +55,6 @@ fn advance(pending: &mut [Bytes], mut written: usize) -> usize {
         bytes.clear();
     }
     pending.len()
-}
-
-async fn send_file(stream: &TcpStream, range: FileRange, activity: &Activity) -> io::Result<()> {
-    let end = range.position + range.len as u64;
-    let mut position = range.position;
-    while position < end {
-        let count = usize::try_from(end - position).unwrap_or(usize::MAX);
-        let sent = stream.try_io(Interest::WRITABLE, || {
-            Ok(rustix::fs::sendfile(stream.as_fd(), range.file.as_fd(), Some(&mut position), count)?)
-        });
-        match sent {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(sent) => activity.sent(sent),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

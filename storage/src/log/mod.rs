@@ -28,7 +28,7 @@ pub use append::{AppendOrigin, Appended};
 pub use chain::{Pending, Unsynced};
 pub use epochs::EpochEnd;
 pub use lookup::TimestampOffset;
-pub use read::{FileRange, ReadSlice, ReadUpTo};
+pub use read::{ReadSlice, ReadUpTo};
 
 use chain::Writer;
 use epochs::EpochStart;

@@ -5,9 +5,7 @@
 //!
 //! Source: Apache Kafka, `UnifiedLog.read`, `LogSegment.read`.
 
-use std::fs::File;
 use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -27,25 +25,12 @@ pub enum ReadUpTo {
     LogEnd,
 }
 
-/// Whole batches, ready for the socket. `bytes` points into the mapping; `file` names the same range for `sendfile`.
+/// Whole batches, ready for the socket.
 pub struct ReadSlice {
-    /// The batches.
+    /// The batches, in the mapping.
     pub bytes: Bytes,
-    /// Where they are; `None` when there are none.
-    pub file: Option<FileRange>,
     /// The log's offsets when they were read.
     pub offsets: LogOffsets,
-}
-
-/// A range of a segment's file.
-#[derive(Clone)]
-pub struct FileRange {
-    /// The file.
-    pub file: Arc<File>,
-    /// First byte.
-    pub position: u64,
-    /// Bytes.
-    pub len: usize,
 }
 
 /// How much a reader wants.
@@ -79,7 +64,7 @@ impl PartitionLog {
         if offset < offsets.log_start || offset > offsets.log_end {
             return Err(ReadError::OutOfRange { offset, log_start: offsets.log_start, log_end: offsets.log_end });
         }
-        let nothing = ReadSlice { bytes: Bytes::new(), file: None, offsets };
+        let nothing = ReadSlice { bytes: Bytes::new(), offsets };
         let Some(segment) = segment.filter(|_| offset < visible_end(&offsets, up_to)) else { return Ok(nothing) };
         let wanted = Wanted { max_bytes, min_one_batch, limit };
         let found = segment.find_offset(offset, limit).map_err(|error| unreadable(offset, &error))?;
@@ -96,11 +81,9 @@ fn slice(segment: &Segment, first: Found, wanted: Wanted, offsets: LogOffsets) -
     let start = first.start as u64;
     let end = end_of(segment, first, wanted)?;
     if end == start {
-        return Ok(ReadSlice { bytes: Bytes::new(), file: None, offsets });
+        return Ok(ReadSlice { bytes: Bytes::new(), offsets });
     }
-    let file = segment.file()?.file().clone();
-    let range = FileRange { file, position: start, len: (end - start) as usize };
-    Ok(ReadSlice { bytes: segment.view(start..end)?.into_bytes(), file: Some(range), offsets })
+    Ok(ReadSlice { bytes: segment.view(start..end)?.into_bytes(), offsets })
 }
 
 fn end_of(segment: &Segment, first: Found, wanted: Wanted) -> io::Result<u64> {
