@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Broker, program};
+use crate::{Broker, program, runtime};
 
 const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -23,6 +23,7 @@ pub struct Options {
     settings: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     data: Option<PathBuf>,
+    open_files: Option<u32>,
 }
 
 impl Options {
@@ -40,6 +41,12 @@ impl Options {
     /// An environment variable of the broker process.
     pub fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The soft limit on open files that a shell would have set; without `prlimit` of util-linux there is none.
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
         self
     }
 
@@ -151,7 +158,14 @@ fn launch(options: &Options, home: &Path, port: u16) -> Result<(Process, u16), S
 }
 
 fn spawn(options: &Options, home: &Path, port: u16) -> Process {
-    let mut command = Command::new(binary());
+    let mut command = match (options.open_files, runtime::find("prlimit")) {
+        (Some(limit), Some(prlimit)) => {
+            let mut command = Command::new(prlimit);
+            command.arg(format!("--nofile={limit}:")).arg("--").arg(binary());
+            command
+        }
+        _ => Command::new(binary()),
+    };
     let mut set = |name: &str, value: &str| {
         command.arg("--override").arg(format!("{name}={value}"));
     };

@@ -129,6 +129,7 @@ impl Rounds {
                 false
             }
             Err(StoreError::Full) => {
+                self.store.write_failed("a commit", &io::ErrorKind::StorageFull.into());
                 pending.into_iter().for_each(|pending| pending.log.clone().put_back(pending));
                 self.store.commits.refuse(gathered.generation);
                 true
@@ -219,20 +220,28 @@ impl Rounds {
     }
 }
 
-/// Makes durable in place what full journal files hold, one file after the other, and finishes complete segments.
+/// Makes durable in place what full journal files hold, one file after the other, and finishes complete segments. Where space
+/// or files are wanting it goes on trying: nobody else would give a journal file back.
 fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) {
     for check in checks {
-        let outcome = match check {
-            Check::File(finished, segments) => segments.iter().try_for_each(|segment| segment.sync()).map(|()| {
-                // Nobody waits for it any more once the committer is gone.
-                let _ = done.send(finished);
-            }),
-            Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
-        };
-        if let Err(error) = outcome {
-            store.write_failed("a checkpoint", &error);
-            return;
+        while let Err(error) = settle(&check) {
+            let may_pass = store.write_failed("a checkpoint", &error).is_full();
+            if !may_pass || store.check_appendable().is_err() {
+                return;
+            }
+            std::thread::sleep(RETRY);
         }
+        if let Check::File(finished, _) = check {
+            // Nobody waits for it any more once the committer is gone.
+            let _ = done.send(finished);
+        }
+    }
+}
+
+fn settle(check: &Check) -> io::Result<()> {
+    match check {
+        Check::File(_, segments) => segments.iter().try_for_each(|segment| segment.sync()),
+        Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// Why a store cannot be opened.
@@ -48,8 +49,8 @@ pub enum StoreError {
     /// A write or sync failed; what the disk holds is no longer known, so nothing is written until the next start.
     #[error("the store has failed: {0}")]
     Failed(Arc<str>),
-    /// No space; the same call may succeed later.
-    #[error("no space left in the store")]
+    /// No space, or no more files may be open; nothing was written, the same call may succeed later.
+    #[error("no space or no open files left for the store")]
     Full,
 }
 
@@ -170,10 +171,12 @@ pub enum ReadError {
 }
 
 impl StoreError {
-    /// What a failed write means: a full disk may have space again, anything else is final.
+    /// What a failed write means: a full disk may have space again, and files may be closed; anything else is final.
     pub(crate) fn of_write(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+        match (error.kind(), Errno::from_io_error(error)) {
+            (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => Self::Full,
+            // No call that writes or syncs says so, only those that open.
+            (_, Some(Errno::MFILE | Errno::NFILE)) => Self::Full,
             _ => Self::Failed(error.to_string().into()),
         }
     }

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use bytes::{Buf, BufMut};
 
@@ -36,6 +36,8 @@ pub struct IndexEntry {
 #[derive(Default)]
 pub struct Index {
     inner: RwLock<Inner>,
+    /// Held while entries are written out, which committer and checkpointer may both want.
+    flushing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -56,7 +58,7 @@ impl Index {
             good += 1;
         }
         let file = MappedFile::open(path, good * ENTRY_LEN).ok();
-        Self { inner: RwLock::new(Inner { file, recent: Vec::new() }) }
+        Self { inner: RwLock::new(Inner { file, recent: Vec::new() }), flushing: Mutex::new(()) }
     }
 
     /// Adds an entry for a batch after all others.
@@ -89,6 +91,7 @@ impl Index {
     /// # Errors
     /// Of the file system; the entries then stay in memory.
     pub fn flush(&self, path: &Path, synced_len: u64) -> io::Result<()> {
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let ready = self.read(|inner| {
             let synced = |entry: &&IndexEntry| u64::from(entry.position) < synced_len;
             inner.recent.iter().take_while(synced).copied().collect::<Vec<_>>()

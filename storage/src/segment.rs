@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use catena_protocol::batch::BatchHeader;
 
 use crate::batches::{Batches, Found};
+use crate::error::StoreError;
 use crate::ids::SegmentId;
 use crate::index::{Index, IndexEntry};
 use crate::mapping::{MappedFile, View};
@@ -244,10 +245,14 @@ impl Segment {
     pub fn synced_to(&self, len: u64) -> io::Result<()> {
         self.entry_synced.store(true, Ordering::Release);
         self.in_place_len.fetch_max(len, Ordering::AcqRel);
-        if len >= self.index_flushed_len.load(Ordering::Acquire) + INDEX_FLUSH_BYTES {
-            self.flush_index()?;
+        if len < self.index_flushed_len.load(Ordering::Acquire) + INDEX_FLUSH_BYTES {
+            return Ok(());
         }
-        Ok(())
+        match self.flush_index() {
+            // Then a recovery has more to look through: no reason to refuse what is durable.
+            Err(error) if StoreError::of_write(&error).is_full() => Ok(()),
+            flushed => flushed,
+        }
     }
 
     /// Writes out the index of what is durable in place.

@@ -4,8 +4,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::catalog::Catalog;
 use crate::commit::Commits;
@@ -13,6 +14,9 @@ use crate::error::StoreError;
 use crate::ids::ChainId;
 use crate::log::PartitionLog;
 use crate::stamp::Stamps;
+
+/// A store that wants space says so this often.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// One store.
 pub struct Store {
@@ -31,6 +35,7 @@ pub struct Store {
     /// Counters since the start.
     pub counters: Counters,
     next_chain: AtomicU32,
+    last_warning: Mutex<Option<Instant>>,
     closing: AtomicBool,
 }
 
@@ -74,6 +79,7 @@ impl Store {
             stamps: Stamps::default(),
             counters: Counters::default(),
             next_chain: AtomicU32::new(0),
+            last_warning: Mutex::new(None),
             closing: AtomicBool::new(false),
         }
     }
@@ -110,11 +116,24 @@ impl Store {
     /// Takes note of a failed write: a full disk may pass, anything else ends all writing.
     pub fn write_failed(&self, what: &str, error: &io::Error) -> StoreError {
         let outcome = StoreError::of_write(error);
-        if let StoreError::Failed(reason) = &outcome {
-            tracing::error!("{}: {what} failed, nothing is written until the next start: {reason}", self.dir.display());
-            self.commits.fail(reason);
+        match &outcome {
+            StoreError::Failed(reason) => {
+                let dir = self.dir.display();
+                tracing::error!("{dir}: {what} failed, nothing is written until the next start: {reason}");
+                self.commits.fail(reason);
+            }
+            StoreError::Full => self.warn_of_want(what, error),
         }
         outcome
+    }
+
+    /// Says that space or files are wanting, but not for every batch that is refused.
+    fn warn_of_want(&self, what: &str, error: &io::Error) {
+        let mut last = self.last_warning.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
+            *last = Some(Instant::now());
+            tracing::warn!("{}: {what} is refused for now: {error}", self.dir.display());
+        }
     }
 
     /// The counters now.

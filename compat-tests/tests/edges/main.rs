@@ -1,8 +1,9 @@
-//! The edges: many partitions, many and bad clients, frames that are none, a full disk, a bad start, a hasty stop.
+//! The edges: many partitions, many and bad clients, frames that are none, a full disk, no open files, a bad start, a hasty stop.
 //!
 //! Each test states exactly what a client or an operator sees, and that everybody else is served meanwhile.
 
 mod disk;
+mod files;
 mod frames;
 mod many;
 mod slow;

@@ -19,7 +19,8 @@ const START_MAX: Duration = Duration::from_secs(3);
 
 #[test]
 fn two_thousand_partitions_in_one_topic_are_written_read_and_there_after_a_kill() {
-    let options = Options::new().set("catena.journal.segment.bytes", 1 << 20);
+    // As many open files as shells allow by default are not enough; the broker asks for more.
+    let options = Options::new().set("catena.journal.segment.bytes", 1 << 20).open_files(1024);
     let mut broker = Catena::start(options);
     let mut connection = Connection::to(&broker).unwrap();
     let topic = connection.create_topic("wide", PARTITIONS, &[]).unwrap();
