@@ -20,14 +20,18 @@ use crate::errors;
 use crate::topics::Created;
 use crate::topics::creation::{Assignment, TopicRequest};
 
+/// The version since which the answer tells what was created.
+const CREATED_SINCE: i16 = 5;
+
 /// Answers for each topic.
-pub async fn handle(broker: &Broker, _context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
+pub async fn handle(broker: &Broker, context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let topics = request.topics.into_iter().map(asked).collect();
     let outcomes = broker.topics.create(topics, request.validate_only).await;
     let answer = |(name, outcome)| {
         let answer = CreatableTopicResult::default().with_name(TopicName(StrBytes::from_string(name)));
         match outcome {
-            Ok(created) => with_created(broker, answer, &created),
+            Ok(created) if context.api_version >= CREATED_SINCE => with_created(broker, answer, &created),
+            Ok(_) => answer.with_error_message(None),
             Err(error) => answer
                 .with_error_code(errors::change(&error, errors::creation).code())
                 .with_error_message(Some(explain::message(&error)))

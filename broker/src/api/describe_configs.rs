@@ -6,6 +6,8 @@
 //!
 //! Source: Apache Kafka, `ConfigHelper.describeConfigs`.
 
+use std::collections::HashSet;
+
 use catena_protocol::error_code::ErrorCode;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::{
@@ -57,7 +59,7 @@ fn settings(
     request: &DescribeConfigsRequest,
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    let name = resource.resource_name.as_str();
+    let (name, keys) = (resource.resource_name.as_str(), Keys::of(resource));
     let described = match resource.resource_type {
         TOPIC => of_topic(broker, name)?,
         BROKER => describe::of_broker_named(name, &broker.config)?,
@@ -65,12 +67,12 @@ fn settings(
         GROUP => describe::of_group(&broker.config.settings),
         BROKER_LOGGER => {
             describe::check_logger(name, broker.config.node_id)?;
-            return Ok(log_level().filter(|found| is_asked(resource, &found.name)).into_iter().collect());
+            return Ok(log_level().filter(|found| keys.contain(&found.name)).into_iter().collect());
         }
         CLIENT_METRICS if name.is_empty() => return Err(ResourceError::NoSubscription.into()),
         _ => Vec::new(),
     };
-    let asked = described.into_iter().filter(|found| is_asked(resource, found.definition.name));
+    let asked = described.into_iter().filter(|found| keys.contain(found.definition.name));
     Ok(asked.map(|found| setting(request, found)).collect())
 }
 
@@ -91,10 +93,17 @@ fn log_level() -> Option<DescribeConfigsResourceResult> {
     Some(root)
 }
 
-/// No keys, or none in the list, means all.
-fn is_asked(resource: &DescribeConfigsResource, name: &str) -> bool {
-    let keys = resource.configuration_keys.as_deref().unwrap_or_default();
-    keys.is_empty() || keys.iter().any(|key| key.as_str() == name)
+/// The settings asked for. No list, or an empty one, means all.
+struct Keys<'a>(HashSet<&'a str>);
+
+impl<'a> Keys<'a> {
+    fn of(resource: &'a DescribeConfigsResource) -> Self {
+        Self(resource.configuration_keys.iter().flatten().map(|key| key.as_str()).collect())
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.contains(name)
+    }
 }
 
 fn within<T>(room: &mut usize, settings: Vec<T>) -> Result<Vec<T>, Refusal> {

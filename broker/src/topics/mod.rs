@@ -152,8 +152,8 @@ impl Topics {
         let answer = |Deletion { topic, verdict }| match verdict {
             Err(rule) => (topic, Err(ChangeError::Rule(rule))),
             Ok(()) => {
-                info!(topic = topic.name, "topic deleted");
-                (topic, stored(deleted.next()))
+                let deleted = stored(deleted.next()).inspect(|()| info!(topic = topic.name, "topic deleted"));
+                (topic, deleted)
             }
         };
         Ok(plan.into_iter().map(answer).collect())

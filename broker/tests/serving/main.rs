@@ -7,3 +7,4 @@ mod lookups;
 mod metrics;
 mod produce;
 mod support;
+mod topics;
