@@ -44,7 +44,7 @@ fn commit(group: &str, offset: i64) -> CommitEvent {
         generation: -1,
         retention_time_ms: -1,
         knows_group_id_not_found: true,
-        topics: vec![TopicCommit { name: "t".into(), topic_id: None, partitions: vec![partition] }],
+        topics: vec![TopicCommit { name: "t".into(), topic_id: uuid::Uuid::nil(), partitions: vec![partition] }],
     }
 }
 
