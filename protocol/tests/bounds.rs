@@ -194,6 +194,7 @@ fn each_limit_holds() {
         ("10,001 tags", 60, 0, &[0, 0x91, 0x4e], Problem::Tags(10_001)),
         ("a known tag that is too long", 1, 12, &fetch_with_cluster_id(3), Problem::TagLength(0)),
         ("a known tag that is too short", 1, 12, &fetch_with_cluster_id(1), Problem::TagLength(0)),
+        ("a cursor that is there and not there", 75, 0, &[1, 0, 0, 0, 0, 2], Problem::Presence),
         ("a version without schema", 3, 14, &[], Problem::Unknown),
         ("an API without schema", 99, 0, &[], Problem::Unknown),
     ];

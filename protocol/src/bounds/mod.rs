@@ -60,6 +60,9 @@ pub enum Problem {
     /// Null, where it may not be.
     #[error("null where null is not allowed")]
     Null,
+    /// A struct that is said to be there by another number than 1 (Kafka takes any that is not negative, and writes 1).
+    #[error("neither there nor null")]
+    Presence,
     /// Text that is not UTF-8.
     #[error("not UTF-8")]
     Text,

@@ -66,9 +66,10 @@ impl Walk<'_> {
                 Some(len) => self.skip(len),
                 None => null(nullable),
             },
-            Kind::Struct(fields) if nullable => match self.take(1)? {
-                [byte] if (*byte as i8) < 0 => Ok(()),
-                _ => self.fields(fields),
+            Kind::Struct(fields) if nullable => match *self.take(1)? {
+                [1] => self.fields(fields),
+                [byte] if (byte as i8) < 0 => Ok(()),
+                _ => Err(Problem::Presence),
             },
             Kind::Struct(fields) => self.fields(fields),
             Kind::Array(items) => match self.count()? {
