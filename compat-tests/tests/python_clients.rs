@@ -31,3 +31,8 @@ fn members_of_librdkafka_outlive_a_crash_of_the_broker() {
 fn members_of_kafka_python_outlive_a_crash_of_the_broker() {
     group::outlive_a_crash(&KAFKA_PYTHON);
 }
+
+#[test]
+fn members_of_librdkafka_and_kafka_python_share_one_group() {
+    group::agree_mixed([&LIBRDKAFKA, &KAFKA_PYTHON]);
+}

@@ -1,5 +1,5 @@
-//! Members of one library share a topic: they join, commit, leave, are killed, and resume. Which member gets which
-//! partition is the library's affair; everything else is exact.
+//! Members of one library, or of two, share a topic: they join, commit, leave, are killed, and resume. Which member
+//! gets which partition is the library's affair; everything else is exact.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,13 +10,20 @@ use crate::Broker;
 use crate::wire::batch::BatchBuilder;
 use crate::wire::{Connection, Group, Topic};
 
+const STAYS: usize = 0;
+const COMES_AND_GOES: usize = 1;
 const ALL: [i64; 4] = [0, 1, 2, 3];
 const TIME: i64 = 1_700_000_000_000;
 
-/// Runs `family` on both brokers; both must give it exactly what the scenario says.
+/// Runs members of `family` on both brokers; both must give them exactly what the scenario says.
 pub fn agree(family: &Family) {
-    if family.available() {
-        on_both(|broker| Scene::open(family, broker).and_then(Scene::play).unwrap_or_else(|e| panic!("{e}")));
+    agree_mixed([family, family]);
+}
+
+/// As [`agree`], with those who come and go from the second family.
+pub fn agree_mixed(families: [&Family; 2]) {
+    if families.iter().all(|family| family.available()) {
+        on_both(|broker| Scene::open(families, broker).and_then(Scene::play).unwrap_or_else(|e| panic!("{e}")));
     }
 }
 
@@ -26,16 +33,17 @@ pub fn outlive_a_crash(family: &Family) {
         return;
     }
     let mut catena = super::catena();
-    let members = Scene::open(family, &catena).and_then(Scene::two_members_commit);
+    let members = Scene::open([family; 2], &catena).and_then(Scene::two_members_commit);
     let [mut first, mut second] = members.unwrap_or_else(|e| panic!("{}: {e}", family.name));
     catena.kill();
     catena.restart();
-    let went_on = Scene::reopen(family, &catena, 10).and_then(|scene| scene.both_go_on(&mut first, &mut second));
+    let went_on = Scene::reopen([family; 2], &catena, 10).and_then(|scene| scene.both_go_on(&mut first, &mut second));
     went_on.unwrap_or_else(|e| panic!("{}: {e}", family.name));
 }
 
 struct Scene<'a> {
-    family: &'a Family,
+    /// Of who stays, and of who comes and goes.
+    families: [&'a Family; 2],
     broker: &'a dyn Broker,
     connection: Connection,
     topic: Topic,
@@ -47,22 +55,31 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn open(family: &'a Family, broker: &'a dyn Broker) -> io::Result<Self> {
+    fn open(families: [&'a Family; 2], broker: &'a dyn Broker) -> io::Result<Self> {
         let mut connection = Connection::to(broker)?;
-        let topic = connection.create_topic(&format!("{}-shared", family.name), ALL.len() as i32, &[])?;
-        let group = Group::new(&format!("{}-group", family.name));
-        Ok(Self { family, broker, connection, topic, group, length: 0, history: Vec::new() })
+        let topic = connection.create_topic(&name(families, "topic"), ALL.len() as i32, &[])?;
+        Ok(Self::with(families, broker, connection, topic, 0))
     }
 
-    fn reopen(family: &'a Family, broker: &'a dyn Broker, length: i64) -> io::Result<Self> {
+    fn reopen(families: [&'a Family; 2], broker: &'a dyn Broker, length: i64) -> io::Result<Self> {
         let mut connection = Connection::to(broker)?;
-        let topic = connection.topic(&format!("{}-shared", family.name))?;
-        let group = Group::new(&format!("{}-group", family.name));
-        Ok(Self { family, broker, connection, topic, group, length, history: Vec::new() })
+        let topic = connection.topic(&name(families, "topic"))?;
+        Ok(Self::with(families, broker, connection, topic, length))
+    }
+
+    fn with(
+        families: [&'a Family; 2],
+        broker: &'a dyn Broker,
+        connection: Connection,
+        topic: Topic,
+        length: i64,
+    ) -> Self {
+        let group = Group::new(&name(families, "group"));
+        Self { families, broker, connection, topic, group, length, history: Vec::new() }
     }
 
     fn two_members_commit(mut self) -> io::Result<[Member; 2]> {
-        let (mut first, mut second) = (self.join(), self.join());
+        let (mut first, mut second) = (self.join(STAYS), self.join(COMES_AND_GOES));
         until("half for each", &mut [&mut first, &mut second], halves);
         self.produce(10)?;
         until("all records", &mut [&mut first, &mut second], |seen| count(seen) >= 40);
@@ -95,7 +112,7 @@ impl<'a> Scene<'a> {
 
     fn one_member_reads_and_commits_everything(&mut self) -> io::Result<Member> {
         self.produce(10)?;
-        let mut first = self.join();
+        let mut first = self.join(STAYS);
         until("all of it for one", &mut [&mut first], |seen| seen[0].assigned == ALL && seen[0].records.len() >= 40);
         assert_eq!(first.records_after(0), records(&ALL, 0..10));
         first.commit(&[]);
@@ -104,7 +121,7 @@ impl<'a> Scene<'a> {
     }
 
     fn a_second_member_takes_half_and_gives_it_back(&mut self, first: &mut Member) -> io::Result<()> {
-        let mut second = self.join();
+        let mut second = self.join(COMES_AND_GOES);
         until("half for each", &mut [first, &mut second], halves);
         let before = first.seen().records.len();
         self.produce(5)?;
@@ -120,7 +137,7 @@ impl<'a> Scene<'a> {
     }
 
     fn a_killed_member_leaves_what_it_did_not_commit(&mut self, first: &mut Member) -> io::Result<()> {
-        let mut third = self.join();
+        let mut third = self.join(COMES_AND_GOES);
         until("half for each", &mut [first, &mut third], halves);
         let before = first.seen().records.len();
         self.produce(5)?;
@@ -145,7 +162,7 @@ impl<'a> Scene<'a> {
         self.assert_committed([3, 6, 9, 12])?;
         first.leave();
         self.assert_committed([3, 6, 9, 12])?;
-        let mut fourth = self.join();
+        let mut fourth = self.join(COMES_AND_GOES);
         let from = ALL.iter().flat_map(|partition| records(&[*partition], 3 + 3 * partition..20));
         let expected: Vec<(i64, i64)> = from.collect();
         until("the rest", &mut [&mut fourth], |seen| seen[0].records.len() >= expected.len());
@@ -154,8 +171,8 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    fn join(&self) -> Member {
-        Member::join(self.family, self.broker, &self.topic.name, &self.group.id)
+    fn join(&self, who: usize) -> Member {
+        Member::join(self.families[who], self.broker, &self.topic.name, &self.group.id)
     }
 
     /// Appends `count` records to each partition.
@@ -173,14 +190,14 @@ impl<'a> Scene<'a> {
 
     fn assert_committed(&mut self, expected: [i64; 4]) -> io::Result<()> {
         let committed = self.committed()?;
-        assert_eq!(committed, expected, "{} on {}", self.family.name, self.broker.name());
+        assert_eq!(committed, expected, "{} on {}", self.group.id, self.broker.name());
         self.history.push(committed);
         Ok(())
     }
 
     fn assert_committed_are(&mut self, expected: &dyn Fn(i64) -> i64) -> io::Result<()> {
         let expected: Vec<i64> = ALL.iter().map(|partition| expected(*partition)).collect();
-        assert_eq!(self.committed()?, expected, "{} on {}", self.family.name, self.broker.name());
+        assert_eq!(self.committed()?, expected, "{} on {}", self.group.id, self.broker.name());
         Ok(())
     }
 
@@ -188,6 +205,10 @@ impl<'a> Scene<'a> {
         let answer = self.group.committed(&mut self.connection, &self.topic, &self.topic.all())?;
         Ok(answer.unwrap_or_else(|code| panic!("OffsetFetch: error code {code}")))
     }
+}
+
+fn name([stays, comes]: [&Family; 2], what: &str) -> String {
+    format!("{}-{}-{what}", stays.name, comes.name)
 }
 
 /// The offsets of all the partitions, in order.
