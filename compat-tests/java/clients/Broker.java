@@ -48,6 +48,8 @@ final class Broker {
         Map<String, Object> all = settings(settings);
         all.putIfAbsent("auto.offset.reset", "earliest");
         all.putIfAbsent("enable.auto.commit", false);
+        // A consumer that closes waits for its last fetch.
+        all.putIfAbsent("fetch.max.wait.ms", 100);
         return new KafkaConsumer<>(all, new StringDeserializer(), new StringDeserializer());
     }
 

@@ -52,12 +52,14 @@ final class Main {
 
     private static Report run(String name, Scenario scenario, Broker broker) {
         Report report = new Report(name);
+        long begin = System.nanoTime();
         try {
             scenario.run(broker, report);
         } catch (Throwable failure) {
             failure.printStackTrace();
             report.line("broken off", "why", failure.toString());
         }
+        System.err.println(name + ": " + (System.nanoTime() - begin) / 1_000_000 + " ms");
         return report;
     }
 

@@ -96,6 +96,7 @@ final class Seeking {
             consumer.poll(Duration.ofSeconds(10)).forEach(read::add);
             report.line("a waiting fetch is woken", "value", read.get(0).value(), "in time", System.nanoTime() - begin < 6_000_000_000L);
             late.join();
+            consumer.close(Duration.ZERO);
         }
     }
 
