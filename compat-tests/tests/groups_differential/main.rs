@@ -1,11 +1,12 @@
 //! Classic groups and committed offsets: each case is played to Apache Kafka 4.4.0 and to Catena, and every answer must
-//! be the same, but for the random part of member ids.
+//! be the same, but for the random part of member ids; and so must what is kept in `__consumer_offsets` in the end.
 //!
 //! What must always hold: a case uses groups of its own and is deterministic on Apache Kafka. Where the order of
 //! requests on different connections matters, it waits until the first has arrived, never for a length of time.
 
 mod canonical;
 mod cases;
+mod kept;
 mod raw;
 mod requests;
 mod stage;
@@ -57,9 +58,11 @@ fn play(broker: &dyn Broker, cases: &[Case]) -> Vec<Vec<String>> {
 fn transcript(broker: &dyn Broker, name: &str, case: fn(&mut Stage)) -> Vec<String> {
     let mut stage = Stage::new(broker, name);
     let end = catch_unwind(AssertUnwindSafe(|| case(&mut stage)));
-    let mut transcript = stage.transcript();
-    transcript.push(if end.is_ok() { "end".to_owned() } else { format!("{} broke the case off", broker.name()) });
-    transcript
+    if end.is_err() {
+        stage.note(format!("{} broke the case off", broker.name()));
+    }
+    stage.see_what_is_kept();
+    stage.transcript()
 }
 
 /// The lines in which two transcripts differ.

@@ -12,6 +12,7 @@ use kafka_protocol::protocol::{Request, StrBytes};
 use uuid::Uuid;
 
 use crate::canonical::{Canonical, Ids};
+use crate::kept;
 use crate::raw::{self, Body};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +38,8 @@ pub struct Stage {
     address: SocketAddr,
     /// The group the clients speak of, unless they say otherwise.
     pub group: String,
+    /// All groups there were.
+    groups: Vec<String>,
     clients: BTreeMap<&'static str, Connection>,
     ids: Ids,
     transcript: Vec<String>,
@@ -49,6 +52,7 @@ impl Stage {
         let stage = Self {
             address,
             group: case.replace(' ', "-"),
+            groups: vec![case.replace(' ', "-")],
             clients: BTreeMap::new(),
             ids: Ids::default(),
             transcript: Vec::new(),
@@ -72,10 +76,24 @@ impl Stage {
         self.transcript
     }
 
+    /// A line of our own.
+    pub fn note(&mut self, line: String) {
+        self.transcript.push(line);
+    }
+
+    /// What the log holds of the groups.
+    pub fn see_what_is_kept(&mut self) {
+        let mut connection = Connection::connect(self.address).unwrap();
+        for group in std::mem::take(&mut self.groups) {
+            self.transcript.extend(kept::of(&mut connection, &group, &mut self.ids));
+        }
+    }
+
     /// Goes on with another group, named after this one.
     pub fn switch(&mut self, suffix: impl std::fmt::Display) {
         let base = self.group.split('/').next().unwrap_or_default().to_owned();
         self.group = format!("{base}/{suffix}");
+        self.groups.push(self.group.clone());
         self.await_coordinator();
     }
 

@@ -71,6 +71,8 @@ fn see(stage: &mut Stage) {
 fn describe_each_state(stage: &mut Stage) {
     see(stage);
     let mut anna = introduce(stage, "anna");
+    // Apache Kafka gives out the id a moment before it shows the group.
+    stage.until("Empty", 0);
     see(stage);
     begin_join(stage, &anna);
     end_join(stage, &mut anna);
@@ -107,6 +109,7 @@ fn describe_operations(stage: &mut Stage) {
 fn four_groups(stage: &mut Stage) {
     stage.switch("completing");
     joined_alone(stage, "anna");
+    stage.until("CompletingRebalance", 1);
     stage.switch("stable");
     stable_alone(stage, "bob");
     stage.switch("left");

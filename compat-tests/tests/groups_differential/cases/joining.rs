@@ -112,6 +112,7 @@ fn a_pending_member(stage: &mut Stage) {
     let known = Member { generation: 0, ..pending };
     beat(stage, &known);
     synchronize(stage, &known, &[]);
+    stage.until("Empty", 0);
     let group = stage.group_id();
     stage.ask::<DescribeGroupsRequest>("eve", DESCRIBE, describe(&[group]));
 }

@@ -27,6 +27,9 @@ pub const CASES: &[Case] = &[
     ("a member that does not sync is thrown out", a_member_that_does_not_sync),
 ];
 
+/// Long enough for a busy machine to answer, short enough to wait for.
+const SHORT_MS: i32 = 1500;
+
 fn two_members_share_and_go(stage: &mut Stage) {
     let (mut anna, bob) = stable_pair(stage);
     beat(stage, &anna);
@@ -178,7 +181,7 @@ fn the_leader_leaves(stage: &mut Stage) {
 
 fn a_silent_member(stage: &mut Stage) {
     let mut anna = introduce(stage, "anna");
-    let request = join(stage, JOIN, &anna).with_session_timeout_ms(300);
+    let request = join(stage, JOIN, &anna).with_session_timeout_ms(SHORT_MS);
     stage.begin("anna", JOIN, request);
     end_join(stage, &mut anna);
     synchronize(stage, &anna, &[(&anna, b"all")]);
@@ -193,21 +196,21 @@ fn a_silent_member(stage: &mut Stage) {
 
 fn a_member_that_does_not_rejoin(stage: &mut Stage) {
     let mut anna = introduce(stage, "anna");
-    let request = join(stage, JOIN, &anna).with_rebalance_timeout_ms(300);
+    let request = join(stage, JOIN, &anna).with_rebalance_timeout_ms(SHORT_MS);
     stage.begin("anna", JOIN, request);
     end_join(stage, &mut anna);
     synchronize(stage, &anna, &[(&anna, b"all")]);
     let mut bob = introduce(stage, "bob");
-    let request = join(stage, JOIN, &bob).with_rebalance_timeout_ms(300);
+    let request = join(stage, JOIN, &bob).with_rebalance_timeout_ms(SHORT_MS);
     stage.begin("bob", JOIN, request);
     end_join(stage, &mut bob);
-    beat(stage, &anna);
     synchronize(stage, &bob, &[(&bob, b"all")]);
+    beat(stage, &anna);
 }
 
 fn a_member_that_does_not_sync(stage: &mut Stage) {
     let mut anna = introduce(stage, "anna");
-    let request = join(stage, JOIN, &anna).with_rebalance_timeout_ms(300);
+    let request = join(stage, JOIN, &anna).with_rebalance_timeout_ms(SHORT_MS);
     stage.begin("anna", JOIN, request);
     end_join(stage, &mut anna);
     stage.until("Empty", 0);

@@ -18,6 +18,7 @@ pub const CASES: &[Case] = &[
     ("a commit of what does not exist", unknown_partitions),
     ("a commit with odd metadata", odd_metadata),
     ("a commit with odd offsets", odd_offsets),
+    ("a commit of an old client with a retention time of its own", own_retention),
     ("a commit without topics", no_topics),
     ("a commit of a group without a name", no_name),
     ("offsets of nothing", offsets_of_nothing),
@@ -143,6 +144,15 @@ fn odd_offsets(stage: &mut Stage) {
     stage.ask::<OffsetCommitRequest>("anna", COMMIT, with_epoch);
     read(stage, Some(ALL));
     committed(stage, &nobody, OTHER, &[(0, 4), (0, 5)]);
+    read(stage, Some(ALL));
+}
+
+fn own_retention(stage: &mut Stage) {
+    let nobody = Member::new("anna");
+    let request = commit(stage, &nobody, TOPIC, &[(0, 1)]).with_retention_time_ms(3_600_000);
+    stage.ask::<OffsetCommitRequest>("anna", 4, request);
+    let request = commit(stage, &nobody, TOPIC, &[(1, 2)]).with_retention_time_ms(-1);
+    stage.ask::<OffsetCommitRequest>("anna", 4, request);
     read(stage, Some(ALL));
 }
 
