@@ -243,7 +243,9 @@ mod tests {
         let config = LogConfig { compacted: true, ..config() };
         let with_keys = |keys: &[Option<&[u8]>]| {
             let mut builder = BatchBuilder::new();
-            keys.iter().for_each(|key| drop(builder.push(NOW_MS, *key, Some(b"value"))));
+            keys.iter().for_each(|key| {
+                builder.push(NOW_MS, *key, Some(b"value"));
+            });
             builder.build().unwrap()
         };
         let check = |records: &[u8], origin| check_append(records, origin, &config, NOW_MS).is_ok();

@@ -31,9 +31,10 @@ use crate::log::{PartitionLog, Pending, Unsynced};
 use crate::segment::Segment;
 use crate::store::{Store, journal_dir};
 
-/// Bytes per segment from which syncing the segments costs less than writing their bytes twice. Measured: a sync of one
-/// file costs as much as writing and syncing some 100 KiB more in the journal.
-const DIRECT_BYTES_PER_SEGMENT: u64 = 128 * 1024;
+/// Bytes per segment from which segments are synced directly. Measured (12 segments, 4 MiB in all): 20 ms one by one, 3 ms
+/// through a journal file that was written before, whose blocks need no new metadata. Rounds grow on a disk whose bandwidth
+/// is the limit, until writing twice does not pay any more.
+const DIRECT_BYTES_PER_SEGMENT: u64 = 1024 * 1024;
 /// Segments that a round syncs directly at most; beyond that the journal's single sync wins.
 const DIRECT_SEGMENTS_MAX: usize = 64;
 /// Journal files that may wait for the checkpointer before the committer waits for it too.
@@ -170,12 +171,10 @@ impl Rounds {
         if let Some(finished) = self.journal.finish_for(&only) {
             self.hand_over(finished);
         }
-        let mut unsynced = ranges.iter().map(|(_, unsynced)| *unsynced);
-        let written = self.journal.write(&only, |_, slot| {
-            let unsynced = unsynced.next().ok_or(io::ErrorKind::UnexpectedEof)?;
-            slot.payload(&unsynced.segment.view(unsynced.from..unsynced.to)?);
-            Ok(())
-        })?;
+        let views = ranges.iter().map(|(_, unsynced)| unsynced.segment.view(unsynced.from..unsynced.to));
+        let views = views.collect::<io::Result<Vec<_>>>()?;
+        let payload: Vec<&[u8]> = views.iter().map(|view| &**view).collect();
+        let written = self.journal.write(&only, &payload)?;
         self.store.counters.journal_bytes.fetch_add(written, Ordering::Relaxed);
         let segments = ranges.iter().map(|(range, unsynced)| (range.segment, unsynced.segment.clone()));
         self.journaled.extend(segments);

@@ -9,14 +9,16 @@
 pub mod slot;
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
-use slot::{FileId, Range, SlotWriter, read_slot, slot_len};
+use slot::{FileId, Range, SLOT_ALIGNMENT, read_slot, slot_head, slot_len};
+
+/// Parts that the system takes in one call (`IOV_MAX`).
+const PARTS_MAX: usize = 1024;
 
 /// Writes slots.
 pub struct Journal {
@@ -60,15 +62,11 @@ impl Journal {
         full.map(|current| Finished(current.path))
     }
 
-    /// Writes a slot and makes it durable. `payload` gives the bytes of each range in order.
+    /// Writes a slot and makes it durable; `payload` is the bytes of each range in order. Returns the bytes written.
     ///
     /// # Errors
     /// Of the file system. After `StorageFull` nothing has changed; after any other the store has failed.
-    pub fn write(
-        &mut self,
-        ranges: &[Range],
-        mut payload: impl FnMut(&Range, &mut SlotWriter) -> io::Result<()>,
-    ) -> io::Result<u64> {
+    pub fn write(&mut self, ranges: &[Range], payload: &[&[u8]]) -> io::Result<u64> {
         let current = match &mut self.current {
             Some(current) => current,
             None => {
@@ -77,16 +75,20 @@ impl Journal {
                 self.current.insert(made)
             }
         };
-        let mut writer = SlotWriter::new(std::mem::take(&mut self.buffer), current.id, current.slots, ranges);
-        ranges.iter().try_for_each(|range| payload(range, &mut writer))?;
-        let bytes = writer.finish();
-        current.file.write_all_at(&bytes, current.position)?;
+        let head = slot_head(std::mem::take(&mut self.buffer), current.id, current.slots, ranges, payload);
+        let len = slot_len(ranges);
+        let padding = [0; SLOT_ALIGNMENT];
+        let written = head.len() + payload.iter().map(|part| part.len()).sum::<usize>();
+        let mut parts = Vec::with_capacity(payload.len() + 2);
+        parts.push(IoSlice::new(&head));
+        parts.extend(payload.iter().map(|part| IoSlice::new(part)));
+        parts.push(IoSlice::new(&padding[..len - written]));
+        write_all_vectored(&current.file, &mut parts, current.position)?;
         current.file.sync_data()?;
-        let len = bytes.len() as u64;
-        current.position += len;
+        current.position += len as u64;
         current.slots += 1;
-        self.buffer = bytes;
-        Ok(len)
+        self.buffer = head;
+        Ok(len as u64)
     }
 
     /// Takes back a file whose bytes are durable in the segments.
@@ -111,6 +113,21 @@ fn begin_file(dir: &Path, id: FileId, capacity: u64, spare: &mut Vec<PathBuf>) -
     file.sync_all()?;
     File::open(dir)?.sync_all()?;
     Ok(Current { file, path, id, position: 0, slots: 0 })
+}
+
+fn write_all_vectored(file: &File, mut parts: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
+    while !parts.is_empty() {
+        match rustix::io::pwritev(file, &parts[..parts.len().min(PARTS_MAX)], position) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                IoSlice::advance_slices(&mut parts, written);
+                position += written as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Calls `apply` for each range of each whole slot in `dir`, in the order in which they were written; returns the number of slots.
@@ -168,7 +185,7 @@ mod tests {
     fn write(journal: &mut Journal, sequence: u32, len: u32) -> Option<Finished> {
         let ranges = [range(sequence, len)];
         let finished = journal.finish_for(&ranges);
-        journal.write(&ranges, |range, slot| Ok(slot.payload(&vec![sequence as u8; range.len as usize]))).unwrap();
+        journal.write(&ranges, &[&vec![sequence as u8; len as usize]]).unwrap();
         finished
     }
 

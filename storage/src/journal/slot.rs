@@ -38,42 +38,23 @@ pub struct Range {
     pub len: u32,
 }
 
-/// Collects a slot.
-pub struct SlotWriter {
-    buffer: Vec<u8>,
-    ranges: u32,
-    payload: usize,
-}
-
-impl SlotWriter {
-    /// Begins slot `number` of `file` with all its ranges, reusing the memory of `buffer`.
-    pub fn new(mut buffer: Vec<u8>, file: FileId, number: u32, ranges: &[Range]) -> Self {
-        buffer.clear();
-        buffer.put_u32(MAGIC);
-        buffer.put_u32(0);
-        buffer.put_u32(file.epoch);
-        buffer.put_u64(file.number);
-        buffer.put_u32(number);
-        buffer.put_u32(ranges.len() as u32);
-        let payload = ranges.iter().map(|range| range.len as usize).sum();
-        buffer.put_u32(u32::try_from(payload).unwrap_or(u32::MAX));
-        ranges.iter().for_each(|range| put_range(&mut buffer, range));
-        Self { buffer, ranges: ranges.len() as u32, payload }
-    }
-
-    /// Adds the bytes of the next range.
-    pub fn payload(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    /// The slot's bytes.
-    pub fn finish(mut self) -> Vec<u8> {
-        debug_assert_eq!(self.buffer.len(), HEADER_LEN + self.ranges as usize * RANGE_LEN + self.payload);
-        let crc = crc32c::crc32c(&self.buffer[CRC_END..]);
-        self.buffer[4..CRC_END].copy_from_slice(&crc.to_be_bytes());
-        self.buffer.resize(self.buffer.len().next_multiple_of(SLOT_ALIGNMENT), 0);
-        self.buffer
-    }
+/// The front of slot `number` of `file`: everything before the payload, whose parts are the bytes of the ranges in order.
+/// Reuses the memory of `buffer`.
+pub fn slot_head(mut buffer: Vec<u8>, file: FileId, number: u32, ranges: &[Range], payload: &[&[u8]]) -> Vec<u8> {
+    debug_assert!(ranges.iter().map(|range| range.len as usize).eq(payload.iter().map(|part| part.len())));
+    buffer.clear();
+    buffer.put_u32(MAGIC);
+    buffer.put_u32(0);
+    buffer.put_u32(file.epoch);
+    buffer.put_u64(file.number);
+    buffer.put_u32(number);
+    buffer.put_u32(u32::try_from(ranges.len()).unwrap_or(u32::MAX));
+    let payload_len: usize = payload.iter().map(|part| part.len()).sum();
+    buffer.put_u32(u32::try_from(payload_len).unwrap_or(u32::MAX));
+    ranges.iter().for_each(|range| put_range(&mut buffer, range));
+    let crc = payload.iter().fold(crc32c::crc32c(&buffer[CRC_END..]), |crc, part| crc32c::crc32c_append(crc, part));
+    buffer[4..CRC_END].copy_from_slice(&crc.to_be_bytes());
+    buffer
 }
 
 /// Bytes that a slot of these ranges takes.
@@ -137,10 +118,12 @@ mod tests {
             position: 5,
             len,
         };
-        let mut writer = SlotWriter::new(Vec::new(), FILE, 4, &[range(1, 3), range(2, 5_000)]);
-        writer.payload(b"abc");
-        writer.payload(&[9; 5_000]);
-        writer.finish()
+        let ranges = [range(1, 3), range(2, 5_000)];
+        let mut bytes = slot_head(Vec::new(), FILE, 4, &ranges, &[b"abc", &[9; 5_000]]);
+        bytes.extend_from_slice(b"abc");
+        bytes.extend_from_slice(&[9; 5_000]);
+        bytes.resize(slot_len(&ranges), 0);
+        bytes
     }
 
     #[test]
