@@ -223,13 +223,13 @@ impl deletion::Catalog for Topics {
     }
 }
 
-/// As Kafka's `GroupCoordinatorService.groupMetadataTopicConfigs`.
+/// As Kafka's `GroupCoordinatorService.groupMetadataTopicConfigs`; one copy, whatever the default for topics is.
 fn offsets_topic(partitions: i32, segment_bytes: i32) -> TopicRequest {
     let config = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
     TopicRequest {
         name: name::CONSUMER_OFFSETS.to_owned(),
         partitions,
-        replication_factor: -1,
+        replication_factor: 1,
         assignments: Vec::new(),
         configs: vec![
             config("cleanup.policy", "compact"),

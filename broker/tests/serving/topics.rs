@@ -209,7 +209,11 @@ fn a_setting_of_the_broker_stands_behind_those_of_topics_and_secrets_stay_inside
 
 #[test]
 fn the_offsets_topic_is_made_once_with_the_settings_that_groups_need() {
-    let running = Running::start_with(&["offsets.topic.num.partitions=5", "offsets.topic.segment.bytes=2097152"]);
+    let running = Running::start_with(&[
+        "offsets.topic.num.partitions=5",
+        "offsets.topic.segment.bytes=2097152",
+        "default.replication.factor=3",
+    ]);
     let topics = &running.broker().topics;
     let both = running.block_on(async { tokio::join!(topics.offsets_topic(), topics.offsets_topic()) });
     let (first, second) = (both.0.expect("made"), both.1.expect("made"));
