@@ -121,8 +121,11 @@ fn topic(name: &str, partitions: i32, replicas: i16, configs: &[(&str, Option<&s
     json!({"name": name, "numPartitions": partitions, "replicationFactor": replicas, "assignments": [], "configs": configs})
 }
 
+/// Brokers by partition.
+type Brokers<'a> = &'a [(i32, &'a [i32])];
+
 /// A topic with brokers by partition for CreateTopics.
-fn assigned(name: &str, partitions: i32, replicas: i16, brokers: &[(i32, &[i32])]) -> Value {
+fn assigned(name: &str, partitions: i32, replicas: i16, brokers: Brokers) -> Value {
     let of = |(partition, brokers): &(i32, &[i32])| json!({"partitionIndex": partition, "brokerIds": brokers});
     let assignments: Vec<_> = brokers.iter().map(of).collect();
     json!({"name": name, "numPartitions": partitions, "replicationFactor": replicas, "assignments": assignments, "configs": []})
@@ -168,7 +171,7 @@ fn topics_that_cannot_be_are_refused_with_the_same_words() {
     let numbers = numbers
         .iter()
         .map(|(partitions, replicas)| topic(&format!("refused-{partitions}-{replicas}"), *partitions, *replicas, &[]));
-    let assignments: [(i32, i16, &[(i32, &[i32])]); 9] = [
+    let assignments: [(i32, i16, Brokers); 9] = [
         (-1, -1, &[(0, &[1, 2])]),
         (-1, -1, &[(0, &[1, 1])]),
         (-1, -1, &[(0, &[])]),
