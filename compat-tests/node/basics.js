@@ -8,6 +8,7 @@ const RECORDS = 6
 const BASE_TIME = 1_700_000_000_000
 const STEP_MS = 1000
 const TOO_LARGE = 2_000_000
+const PATIENCE_MS = 20_000
 
 // Record `number` of one way to produce: keys, values and headers of every kind, most of all the odd ones.
 function sample(codec, variant, number) {
@@ -118,11 +119,18 @@ async function sendError(kafka, topic, message) {
 }
 
 const createTopic = (admin, topic, numPartitions) =>
-  code(admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }], waitForLeaders: true }))
+  code(admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }], waitForLeaders: false }))
 
+// Waits until the broker knows of a topic that was created a moment ago.
 async function partitions(admin, topic) {
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-  return topics[0].partitions.map(partition => partition.partitionId).sort()
+  for (const deadline = Date.now() + PATIENCE_MS; ; await new Promise(resolve => setTimeout(resolve, 20))) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return topics[0].partitions.map(partition => partition.partitionId).sort()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+    }
+  }
 }
 
 // Kafka's error code; 0 is success. kafkajs wraps it, alone or with others, and turns "exists already" into `false`.

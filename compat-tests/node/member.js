@@ -23,7 +23,8 @@ async function member(kafka, topic, groupId) {
     const [command, ...offsets] = line.split(' ')
     if (command === 'leave') break
     const explicit = offsets.length ? offsets.map(Number).entries() : next.entries()
-    await consumer.commitOffsets([...explicit].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })))
+    const positions = [...explicit].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }))
+    await consumer.commitOffsets(positions)
     emit({ event: 'committed' })
   }
   await consumer.disconnect()

@@ -1,4 +1,4 @@
-// Reading partitions from given offsets. kafkajs has no consumer without a group, so each reading is a group of its own.
+// Reading partitions from given offsets. kafkajs has no consumer without a group: each reading is a group of its own.
 
 const { randomUUID } = require('crypto')
 

@@ -83,8 +83,9 @@ def read(client, topic):
 def seek(client, topic):
     following = client.read(topic, {0: 3}, 2)
     emit(step="seek", offsets=[record["offset"] for record in following])
-    # Offset 3 of partition 0 is record 3 of the first way to produce; half a step later comes the next one.
-    times = {"before all": 0, "exact": BASE_TIME + 9 * STEP_MS, "between": BASE_TIME + 9 * STEP_MS + 1, "after all": BASE_TIME * 2}
+    # Offset 3 of partition 0 is record 3 of the second way to produce; a little later comes the next one.
+    exact = BASE_TIME + 9 * STEP_MS
+    times = {"before all": 0, "exact": exact, "between": exact + 1, "after all": BASE_TIME * 2}
     found = {name: client.offset_for_time(topic, 0, time) for name, time in times.items()}
     emit(step="time", **found)
 

@@ -8,9 +8,16 @@ use crate::{cache, program, runtime};
 
 const FETCH_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Whether Python tests can run here; see [`runtime::available`].
+/// Whether Python tests can run here; see [`runtime::available`]. Some systems keep what makes environments in a package
+/// of its own.
 pub fn available() -> bool {
-    runtime::available(&["python3"])
+    runtime::available(&["python3"]) && (makes_environments() || runtime::available(&["python3-venv"]))
+}
+
+fn makes_environments() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ensurepip, venv"]);
+    program::run(python, FETCH_DEADLINE).status.is_some_and(|status| status.success())
 }
 
 /// `python <script>` in the environment; `script` is a file of `python/`. Add the arguments, then run it.

@@ -14,6 +14,7 @@ use compat_tests::{Broker, Catena};
 
 const PARTITIONS: u32 = 12;
 const DEADLINE: Duration = Duration::from_secs(300);
+const RECORDS_MIN: usize = 60_000;
 const AT_A_TIME: usize = 2;
 const POLL: Duration = Duration::from_millis(5);
 
@@ -48,6 +49,9 @@ fn idempotent_clients_neither_lose_nor_repeat_records_when_the_broker_is_killed(
         return;
     }
     let Some(packages) = package_index::packages() else { return };
+    // Over and over, where there are few: enough to be killed in the midst of.
+    let count = packages.len().max(RECORDS_MIN);
+    let packages: Vec<Package> = packages.into_iter().cycle().take(count).collect();
     let mut catena = Catena::start(Options::new());
     let topics = IDEMPOTENT.map(|(family, _)| format!("packages-{}", family.name));
     create(&catena, &topics);

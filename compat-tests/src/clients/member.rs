@@ -63,7 +63,7 @@ impl Member {
         records
     }
 
-    /// Commits `offsets` of partition 0 and the following, or what it has read if there are none; waits until it is done.
+    /// Commits `offsets` of partition 0 and the following, or, without any, what it has read; waits until it is done.
     pub fn commit(&mut self, offsets: &[i64]) {
         let commits = self.seen().commits;
         let offsets: String = offsets.iter().map(|offset| format!(" {offset}")).collect();
