@@ -9,6 +9,7 @@
 //! | [`runtime`] | the language runtimes: present, a clear skip, or (with `CI=true`) a failure |
 //! | [`maven`], [`java`] | pinned class paths; compiled Java sources; a `java` command |
 //! | [`process`] | child processes with log file, deadline and certain death |
+//! | [`mount`] | small file systems to fill up or to take the power from |
 //! | [`program`] | run a client program to its end; its results as JSON lines |
 //! | [`tools`] | Kafka's own command line tools, many calls in one virtual machine |
 //! | [`python`], [`go`], [`node`] | their programs, with pinned packages |
@@ -26,6 +27,7 @@ pub mod go;
 pub mod java;
 pub mod kafka;
 pub mod maven;
+pub mod mount;
 pub mod node;
 pub mod process;
 pub mod program;

@@ -46,9 +46,9 @@ impl Member {
     }
 
     /// Consumes and commits until the connection breaks.
-    pub fn run_until_cut_off(&mut self, address: SocketAddr) {
+    pub fn run_until_cut_off(&mut self, address: SocketAddr, by_power: bool) {
         let error = self.run(address).expect_err("only the end of the broker ends this");
-        assert!(is_cut_off(&error), "member: {error}");
+        assert!(is_cut_off(&error, by_power), "member: {error}");
     }
 
     fn run(&mut self, address: SocketAddr) -> Result<()> {

@@ -1,15 +1,13 @@
 //! A full disk: a small file system of the test's own, made full and given space again.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use compat_tests::Catena;
 use compat_tests::catena::Options;
+use compat_tests::mount::Mount;
 use compat_tests::wire::batch::{BatchBuilder, Producer};
 use compat_tests::wire::{Connection, FetchPlan, Topic};
-use tempfile::TempDir;
 
 use crate::TIMESTAMP;
 
@@ -23,12 +21,12 @@ const RECOVERS_WITHIN: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_full_tmpfs_refuses_producers_and_serves_everything_else() {
-    exercise(Mount::tmpfs());
+    exercise(Mount::tmpfs(DISK_BYTES));
 }
 
 #[test]
 fn a_full_ext4_refuses_producers_and_serves_everything_else() {
-    exercise(Mount::ext4());
+    exercise(Mount::ext4(DISK_BYTES));
 }
 
 fn exercise(mount: Option<Mount>) {
@@ -133,58 +131,4 @@ impl Client {
         }
         count
     }
-}
-
-/// A mounted file system; unmounted when dropped.
-struct Mount {
-    home: TempDir,
-}
-
-impl Mount {
-    fn tmpfs() -> Option<Self> {
-        let size = format!("size={DISK_BYTES}");
-        Self::with(|_, folder| run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder)))
-    }
-
-    fn ext4() -> Option<Self> {
-        Self::with(|image, folder| {
-            fs::File::create(image).and_then(|file| file.set_len(DISK_BYTES)).map_err(|e| e.to_string())?;
-            run(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(image))?;
-            run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(folder))
-        })
-    }
-
-    /// None, with a word to the user, where mounting is not permitted; a failure where `CI=true`.
-    fn with(mount: impl Fn(&Path, &Path) -> Result<(), String>) -> Option<Self> {
-        let home = tempfile::tempdir().unwrap();
-        let (image, folder) = (home.path().join("image"), home.path().join("mounted"));
-        fs::create_dir(&folder).unwrap();
-        match mount(&image, &folder) {
-            Ok(()) => Some(Self { home }),
-            Err(reason) => {
-                let test = std::thread::current().name().unwrap_or("test").to_owned();
-                assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: {reason}, and CI=true asks for it");
-                eprintln!("{test}: skipped: {reason}");
-                None
-            }
-        }
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.home.path().join("mounted")
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        if let Err(reason) = run(Command::new("umount").arg(self.folder())) {
-            eprintln!("{reason}");
-        }
-    }
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
-    let reason = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {}", reason.trim())) }
 }
