@@ -88,6 +88,24 @@ impl Process {
         wait(&mut self.child, limit)
     }
 
+    /// Sends SIGSTOP and waits until no thread can run any more code of the program.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        while self.runs() {
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Whether a thread is neither stopped nor in a system call that cannot be interrupted, after which it will stop.
+    fn runs(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
+        let mut states = tasks.filter_map(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).ok()?;
+            stat.rsplit_once(") ")?.1.chars().next()
+        });
+        states.any(|state| !"TtDZX".contains(state))
+    }
+
     /// Sends any signal (STOP and CONT included); an ended process gets none.
     pub fn signal(&mut self, signal: Signal) {
         if self.exit_status().is_none() {
