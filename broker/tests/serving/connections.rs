@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use compat_tests::wire::{Connection, FetchPlan, Topic};
+use compat_tests::wire::{Connection, FetchPlan, ProduceFrame, ProduceHeader, Topic};
 use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 
 use crate::support::{Running, SOON, batch, eventually, now_ms};
@@ -144,4 +144,44 @@ fn a_stop_does_not_wait_for_those_who_wait() {
     let took = running.stop();
     assert!(took < Duration::from_secs(1), "the stop took {took:?}");
     polling.receive_fetch().expect("the fetch is answered before the connection ends");
+}
+
+/// Produces until the connection ends; how many batches were acknowledged.
+fn produce_until_the_end(mut client: Connection, topic: &Topic, partition: i32) -> i64 {
+    let batch = batch(1, now_ms(), 10_000);
+    let mut frame = ProduceFrame::build(topic, ProduceHeader::default(), &[(partition, &batch)]);
+    let mut acknowledged = 0;
+    for _ in 0..4 {
+        frame.send(&mut client).unwrap();
+    }
+    while let Ok(answers) = client.receive_produce() {
+        assert_eq!(answers[0].error_code, 0);
+        acknowledged += 1;
+        if frame.send(&mut client).is_err() {
+            break;
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn a_stop_under_load_ends_soon_and_loses_nothing_that_was_acknowledged() {
+    let mut running = Running::start();
+    let topic = running.topic("t", 4);
+    let clients: Vec<_> = topic.all().into_iter().map(|partition| (partition, running.connect())).collect();
+    let acknowledged: Vec<i64> = std::thread::scope(|scope| {
+        let topic = &topic;
+        let produce = |(partition, client)| scope.spawn(move || produce_until_the_end(client, topic, partition));
+        let producers: Vec<_> = clients.into_iter().map(produce).collect();
+        let metrics = running.broker().metrics.clone();
+        eventually("the load is on", || metrics.produced_batches.get() > 200);
+        let took = running.stop();
+        assert!(took < Duration::from_secs(1), "the stop took {took:?}");
+        producers.into_iter().map(|producer| producer.join().unwrap()).collect()
+    });
+    running.start_again();
+    let kept = running.connect().end_offsets(&topic, &topic.all()).unwrap();
+    for (partition, (kept, acknowledged)) in kept.iter().zip(&acknowledged).enumerate() {
+        assert!(kept >= acknowledged, "partition {partition}: {acknowledged} acknowledged, {kept} kept");
+    }
 }

@@ -42,7 +42,8 @@ impl Running {
         running
     }
 
-    fn start_again(&mut self) {
+    /// Starts the stopped broker on its directory.
+    pub fn start_again(&mut self) {
         let mut settings =
             vec!["listeners=PLAINTEXT://127.0.0.1:0".to_owned(), format!("log.dir={}", self.dir.path().display())];
         settings.extend_from_slice(&self.overrides);
