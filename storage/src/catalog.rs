@@ -119,7 +119,7 @@ impl Catalog {
     /// # Errors
     /// Of the store; an entry that cannot be read is an error too.
     pub fn topics(&self) -> Result<Vec<TopicRecord>, StoreError> {
-        self.read_all(TOPICS, |key, value| decode_topic(key, value))
+        self.read_all(TOPICS, decode_topic)
     }
 
     /// All chains, by partition and in the order of their offsets.
@@ -127,7 +127,7 @@ impl Catalog {
     /// # Errors
     /// As `topics`.
     pub fn chains(&self) -> Result<Vec<ChainRecord>, StoreError> {
-        self.read_all(CHAINS, |key, value| decode_chain(key, value))
+        self.read_all(CHAINS, decode_chain)
     }
 
     /// The producers of a partition, if some were written down.
