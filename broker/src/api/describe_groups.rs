@@ -5,6 +5,7 @@
 //!
 //! Source: Apache Kafka, `KafkaApis.handleDescribeGroupsRequest`, `GroupMetadataManager.describeGroups`.
 
+use catena_protocol::error_code::ErrorCode;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup as WireGroup, DescribedGroupMember};
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
 use kafka_protocol::protocol::StrBytes;
@@ -26,12 +27,13 @@ pub async fn handle(
     context: &RequestContext,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let describing: Vec<_> = request.groups.iter().map(|group| broker.groups.describe(group)).collect();
     let asked = request.include_authorized_operations && context.api_version >= OPERATIONS_SINCE;
-    let mut groups = Vec::with_capacity(describing.len());
-    for (group_id, describing) in request.groups.into_iter().zip(describing) {
-        let group = described(context.api_version, &group_id, describing.await);
-        let is_allowed = asked && group.error_code == 0;
+    let mut groups = Vec::with_capacity(request.groups.len());
+    for group_id in request.groups {
+        // One after the other: an answer is immediate, and a request may name very many groups.
+        let reply = broker.groups.describe(&group_id).await;
+        let group = described(context.api_version, &group_id, reply);
+        let is_allowed = asked && group.error_code == ErrorCode::None.code();
         let operations = if is_allowed { GROUP_OPERATIONS } else { NOT_ASKED };
         groups.push(group.with_group_id(group_id).with_authorized_operations(operations));
     }
