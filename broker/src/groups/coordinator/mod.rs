@@ -5,25 +5,23 @@
 //! - Whoever waits (`waiting`) waits in a member of a group; both forget it together.
 //! - Nothing here waits: time comes in, answers go to the outbox, `next_deadline_ms` says when to come back.
 
+mod events;
+mod upkeep;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use catena_protocol::group_records::Record;
 use tokio::sync::oneshot::Sender;
-use tracing::{info, warn};
+use tracing::info;
 
-use super::classic::{ClassicGroup, Effects, Joining, Limits, Now, Persist, Reply, RequestId, Turn, empty_group};
+use super::classic::{ClassicGroup, Effects, Limits, Now, Persist, Reply, RequestId, Turn};
 use super::log::GroupLog;
 use super::message::{Message, answer};
-use super::offsets;
 use super::outbox::Outbox;
 use super::stats::{Counters, Gauge};
 use super::table::GroupTable;
-use super::types::{
-    CommitEvent, CommitReply, DeleteOffsetsEvent, DeleteOffsetsReply, DescribeReply, FetchOffsetsEvent,
-    FetchOffsetsReply, GroupError, HeartbeatEvent, JoinEvent, JoinRefused, JoinReply, LeaveEvent, LeaveReply,
-    SyncEvent, SyncReply,
-};
+use super::types::{GroupError, JoinReply, SyncReply};
 
 /// What all coordinators of a broker are told.
 #[derive(Debug, Clone)]
@@ -85,16 +83,6 @@ impl<L: GroupLog> Coordinator<L> {
         coordinator
     }
 
-    fn begin_sessions(&mut self, now: Now) {
-        let ids: Vec<String> = self.table.iter().map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            let wake_at_ms = self.table.get(&id).and_then(|group| group.classic.next_deadline_ms());
-            self.wake(&id, wake_at_ms);
-            self.with_group(&id, now, ClassicGroup::loaded);
-        }
-        self.count();
-    }
-
     /// Handles an event.
     pub fn handle(&mut self, message: Message, now: Now) {
         match message {
@@ -127,145 +115,6 @@ impl<L: GroupLog> Coordinator<L> {
             Message::Load => {}
         }
         self.count();
-    }
-
-    fn join(&mut self, event: &JoinEvent, to: Sender<JoinReply>, now: Now) {
-        if let Err(refused) = self.ensure_group(event, now) {
-            return self.outbox.answer(answer(to, Err(refused)));
-        }
-        let request = self.wait(Waiting::Join(to));
-        let unique = (self.settings.unique)();
-        let joining = Joining { event, request, unique: &unique };
-        self.with_group(&event.group_id, now, |group, turn| group.join(joining, turn));
-    }
-
-    /// Only who has no id yet makes a group.
-    fn ensure_group(&mut self, event: &JoinEvent, now: Now) -> Result<(), JoinRefused> {
-        if self.table.get(&event.group_id).is_some() {
-            return Ok(());
-        }
-        if !event.member_id.is_empty() {
-            return Err(JoinRefused { error: GroupError::UnknownMemberId, member_id: event.member_id.clone() });
-        }
-        let record = Record::Group(event.group_id.clone(), Some(empty_group(now)));
-        Ok(self.store(&[record], now)?)
-    }
-
-    fn sync(&mut self, event: &SyncEvent, to: Sender<SyncReply>, now: Now) {
-        if self.table.get(&event.group_id).is_none() {
-            return self.outbox.answer(answer(to, Err(GroupError::UnknownMemberId)));
-        }
-        let request = self.wait(Waiting::Sync(to));
-        self.with_group(&event.group_id, now, |group, turn| group.sync(event, request, turn));
-    }
-
-    fn heartbeat(&mut self, event: &HeartbeatEvent, now: Now) -> Result<(), GroupError> {
-        let beaten = self.with_group(&event.group_id, now, |group, turn| group.heartbeat(event, turn));
-        beaten.unwrap_or(Err(GroupError::UnknownMemberId))
-    }
-
-    fn leave(&mut self, event: &LeaveEvent, now: Now) -> LeaveReply {
-        let left = self.with_group(&event.group_id, now, |group, turn| group.leave(&event.members, turn));
-        Ok(left.unwrap_or_else(|| vec![Err(GroupError::UnknownMemberId); event.members.len()]))
-    }
-
-    fn commit(&mut self, event: &CommitEvent, now: Now) -> CommitReply {
-        match self.with_group(&event.group_id, now, |group, turn| group.check_commit(event, turn)) {
-            Some(checked) => checked?,
-            // A consumer without group management needs no group.
-            None if event.generation < 0 => {}
-            None if event.knows_group_id_not_found => return Err(GroupError::GroupIdNotFound),
-            None => return Err(GroupError::IllegalGeneration),
-        }
-        let (records, results) = offsets::commit(event, self.settings.offset_metadata_max, now.wall_ms);
-        self.store(&records, now)?;
-        self.counters.commits.add(records.len());
-        Ok(results)
-    }
-
-    fn fetch_offsets(&self, event: &FetchOffsetsEvent) -> FetchOffsetsReply {
-        let nothing = offsets::Offsets::default();
-        let offsets = self.table.get(&event.group_id).map_or(&nothing, |group| &group.offsets);
-        Ok(offsets.fetch(event.topics.as_deref()))
-    }
-
-    fn delete_offsets(&mut self, event: &DeleteOffsetsEvent, now: Now) -> DeleteOffsetsReply {
-        let group = self.table.get(&event.group_id).ok_or(GroupError::GroupIdNotFound)?;
-        group.classic.check_delete_offsets()?;
-        let (records, results) = group.offsets.delete(event, &group.classic);
-        self.store(&records, now)?;
-        Ok(results)
-    }
-
-    fn describe(&self, id: &str) -> DescribeReply {
-        let group = self.table.get(id).ok_or(GroupError::GroupIdNotFound)?;
-        Ok(group.classic.describe())
-    }
-
-    fn delete_group(&mut self, id: &str, now: Now) -> Result<(), GroupError> {
-        let group = self.table.get(id).ok_or(GroupError::GroupIdNotFound)?;
-        group.classic.check_delete()?;
-        let mut records = group.offsets.delete_all(id);
-        records.push(Record::Group(id.to_owned(), None));
-        self.store(&records, now)
-    }
-
-    fn topic_deleted(&mut self, topic: &str, now: Now) {
-        let records: Vec<Record> =
-            self.table.iter().flat_map(|(id, group)| group.offsets.delete_topic(id, topic)).collect();
-        if let Err(error) = self.store(&records, now) {
-            warn!(topic, "the offsets of a deleted topic stay: {error}");
-        }
-    }
-
-    /// Does what is due.
-    pub fn expire(&mut self, now: Now) {
-        while let Some((at_ms, id)) = self.deadlines.pop_first() {
-            if at_ms > now.steady_ms {
-                self.deadlines.insert((at_ms, id));
-                break;
-            }
-            if let Some(group) = self.table.get_mut(&id) {
-                group.wake_at_ms = None;
-            }
-            self.with_group(&id, now, ClassicGroup::expire);
-        }
-        if self.cleanup_at_ms <= now.steady_ms {
-            self.cleanup_at_ms = now.steady_ms.saturating_add(self.settings.cleanup_interval_ms);
-            self.clean_up(now);
-        }
-        self.count();
-    }
-
-    /// Removes offsets that were not used for long, and empty groups without offsets.
-    fn clean_up(&mut self, now: Now) {
-        let (mut records, mut expired) = (Vec::new(), 0);
-        for (id, group) in self.table.iter() {
-            let tombstones = group.offsets.expire(id, &group.classic, now.wall_ms, self.settings.retention_ms);
-            let none_left = tombstones.len() == group.offsets.len();
-            expired += tombstones.len();
-            records.extend(tombstones);
-            if none_left && group.classic.is_unused() {
-                records.push(Record::Group(id.clone(), None));
-            }
-        }
-        match self.store(&records, now) {
-            Ok(()) => self.counters.expired_offsets.add(expired),
-            Err(error) => warn!("old offsets stay for now: {error}"),
-        }
-    }
-
-    /// When `expire` wants to be called (steady clock).
-    pub fn next_deadline_ms(&self) -> u64 {
-        self.deadlines.first().map_or(self.cleanup_at_ms, |(at_ms, _)| self.cleanup_at_ms.min(*at_ms))
-    }
-
-    /// Answers everybody who waits in a group. What is in the outbox still leaves in order.
-    pub fn unload(&mut self, error: GroupError, now: Now) {
-        let ids: Vec<String> = self.table.iter().map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            self.with_group(&id, now, |group, turn| group.unload(error, turn));
-        }
     }
 
     fn wait(&mut self, waiting: Waiting) -> RequestId {
