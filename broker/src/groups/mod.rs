@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 use catena_storage::Storage;
 use tokio::sync::oneshot;
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::config::GroupConfig;
@@ -153,7 +154,11 @@ impl Groups {
 
     /// Forgets the offsets committed for a topic that was deleted, in all groups.
     pub fn topic_deleted(&self, topic: &str) {
-        let _ = self.shards.send_all(|| (Message::TopicDeleted(topic.to_owned()), ()));
+        for sent in self.shards.send_all(|| (Message::TopicDeleted(topic.to_owned()), ())) {
+            if let Err(error) = sent {
+                warn!(topic, "the offsets of a deleted topic stay: {error}");
+            }
+        }
     }
 
     /// Loads what is there, so that members that never come back after a restart are noticed.
