@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn many_records_become_batches_of_the_allowed_size_and_come_back_in_order() {
         let records: Vec<Record> = (0..1_000).map(offset).collect();
-        let batches = encode(&records, 4_096, 1).expect("encoded");
+        let batches = encode(&records, 4_096, 1).expect("encoded").concat();
         let (bytes, count) = stored(&batches);
         assert!(count > 5, "{count} batches");
         let mut rest = &bytes[..];
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_damaged_end_is_not_passed() {
-        let batch = encode(&[offset(0)], 4_096, 1).expect("encoded");
+        let batch = encode(&[offset(0)], 4_096, 1).expect("encoded").concat();
         let cut = &batch[..batch.len() - 1];
         assert_eq!(replayed(cut, 0), (vec![], 0, 0));
     }
