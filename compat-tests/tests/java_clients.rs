@@ -11,7 +11,9 @@ use std::time::Duration;
 use compat_tests::catena::Options;
 use compat_tests::java::Program;
 use compat_tests::maven::{CLIENT_39, ClassPath, KAFKA_44};
-use compat_tests::{Broker, Catena, Kafka, java, program};
+use compat_tests::program::{self, Output};
+use compat_tests::{Broker, Catena, Kafka, java};
+use serde_json::json;
 
 /// Short waits, and unknown topics stay unknown.
 const SETTINGS: &[(&str, &str)] = &[
@@ -53,6 +55,28 @@ fn the_client_of_the_3_line_sees_what_it_should_of_kafka() {
     on_kafka("j39", CLIENT_39, IN_THE_3_LINE);
 }
 
+/// Once one of these is there, its line goes, and a scenario that uses it comes.
+#[test]
+fn what_is_not_there_yet_is_refused_at_once_and_by_its_name() {
+    if !java::available() {
+        return;
+    }
+    let catena = Catena::start(Options::new());
+    let missing = |step: &str, outcome: &str| json!({"scenario": "unsupported", "step": step, "outcome": outcome});
+    let expected = [
+        missing("transactional producer", "KafkaException"),
+        missing("consumer group protocol", "UnsupportedVersionException"),
+        missing("change of a topic's settings", "UnsupportedVersionException"),
+        missing("deletion of records", "UnsupportedVersionException"),
+        missing("access rules", "UnsupportedVersionException"),
+        missing("log directories", "UnsupportedVersionException"),
+        missing("transactions", "UnsupportedVersionException"),
+        missing("quorum", "UnsupportedVersionException"),
+        json!({"scenario": "unsupported", "step": "all", "at once": true}),
+    ];
+    assert_eq!(run(&catena, "Unsupported", "j44", KAFKA_44).json_lines(), expected);
+}
+
 fn on_catena(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
     if java::available() {
         let options = SETTINGS.iter().fold(Options::new(), |options, (name, value)| options.set(name, value));
@@ -67,13 +91,17 @@ fn on_kafka(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
 }
 
 fn check(broker: &dyn Broker, prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
-    let mut java = Program::compile("clients", client).command("Main", HEAP_MIB);
-    java.args([&broker.bootstrap(), prefix]);
-    let output = program::run(java, DEADLINE).expect_success();
+    let output = run(broker, "Main", prefix, client);
     let seen: Vec<&str> = output.stdout.lines().collect();
     let expected = expected(instead);
     let expected: Vec<&str> = expected.lines().collect();
     assert!(seen == expected, "{} saw on {}:\n{}", client.name, broker.name(), difference(&expected, &seen));
+}
+
+fn run(broker: &dyn Broker, main: &str, prefix: &str, client: ClassPath) -> Output {
+    let mut java = Program::compile("clients", client).command(main, HEAP_MIB);
+    java.args([&broker.bootstrap(), prefix]);
+    program::run(java, DEADLINE).expect_success()
 }
 
 fn expected(instead: &[(&str, &str)]) -> String {
