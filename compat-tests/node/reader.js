@@ -2,21 +2,21 @@
 
 const { randomUUID } = require('crypto')
 
-// Calls `take(record)` for every record, until it says `true`.
+// Calls `take(record)` for every record of the partitions in `positions`, until it says `true`.
 async function read(kafka, topic, positions, take) {
-  const consumer = kafka.consumer({ groupId: `reader-${randomUUID()}`, maxWaitTimeInMs: 100, sessionTimeout: 10000 })
+  const consumer = kafka.consumer({ groupId: `reader-${randomUUID()}`, maxWaitTimeInMs: 100, sessionTimeout: 30000 })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
+  const seek = ([partition, offset]) => consumer.seek({ topic, partition: Number(partition), offset: String(offset) })
   await new Promise((resolve, reject) => {
-    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
-    const each = async ({ batch }) => {
-      const wanted = batch.messages.filter(m => Number(m.offset) >= (positions[batch.partition] ?? Infinity))
-      if (wanted.some(message => take({ ...message, partition: batch.partition }))) resolve()
+    // A coordinator that is still loading makes kafkajs start the consumer again, which forgets where it was sent.
+    consumer.on(consumer.events.GROUP_JOIN, () => Object.entries(positions).forEach(seek))
+    consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error))
+    const each = async ({ batch: { partition, messages } }) => {
+      const wanted = partition in positions ? messages : []
+      if (wanted.some(message => take({ ...message, partition }))) resolve()
     }
     consumer.run({ autoCommit: false, eachBatch: each }).catch(reject)
-    Object.entries(positions).forEach(([partition, offset]) =>
-      consumer.seek({ topic, partition: Number(partition), offset: String(offset) })
-    )
   })
   await consumer.disconnect()
 }
