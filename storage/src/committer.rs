@@ -265,7 +265,7 @@ fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) 
 
 fn settle(check: &Check) -> io::Result<()> {
     match check {
-        Check::File(_, segments) => sync_all(&segments),
+        Check::File(_, segments) => sync_all(segments),
         Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
     }
 }
