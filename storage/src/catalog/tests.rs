@@ -49,7 +49,7 @@ fn what_is_written_is_read_after_reopening_in_order() {
     case.catalog.put_chains(&[], std::slice::from_ref(&producers)).unwrap();
     let case = case.reopened();
     let mut topics = case.catalog.topics().unwrap();
-    topics.sort_by(|x, y| y.name.len().cmp(&x.name.len()));
+    topics.sort_by_key(|topic| std::cmp::Reverse(topic.name.len()));
     assert_eq!(topics, [b, a]);
     assert_eq!(case.catalog.chains().unwrap(), chains);
     assert_eq!(case.catalog.producers(producers.0).unwrap(), Some(producers.1));
