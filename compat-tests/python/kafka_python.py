@@ -107,10 +107,14 @@ class Client:
 class Member:
     def __init__(self, consumer, topic):
         self.consumer, self.topic = consumer, topic
+        # A member that joins before it knows the topic has to join again.
+        consumer.partitions_for_topic(topic)
         consumer.subscribe([topic])
 
     def poll(self):
-        batches = self.consumer.poll(timeout_ms=50)
+        # Long enough for a rebalance: kafka-python 3.0.12 can lose the answer to a JoinGroup that outlasts a poll, and then
+        # neither takes its partitions nor sends heartbeats (seen once in seven runs with 50 ms).
+        batches = self.consumer.poll(timeout_ms=1000)
         return [(record.partition, record.offset) for batch in batches.values() for record in batch]
 
     def assigned(self):
