@@ -45,6 +45,7 @@ pub fn run(system: System, settings: &Settings) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
+/// Topics stay until the end: a disk that discards a deleted gigabyte is busy for seconds, at a time of the broker's choice.
 fn loads(system: System, settings: &Settings, samples: &mut Vec<Sample>) -> Result<()> {
     let mut broker = Running::start(system);
     warm_up(&mut broker, settings)?;
@@ -52,7 +53,6 @@ fn loads(system: System, settings: &Settings, samples: &mut Vec<Sample>) -> Resu
         let before = samples.len();
         let topic = broker.connect()?.create_topic(&format!("round-{round}"), PARTITIONS, &[])?;
         with_topic(&mut broker, &topic, settings, samples)?;
-        broker.connect()?.delete_topic(&topic.name)?;
         if settings.has(Part::Latency) {
             end_to_end(&mut broker, round, settings, samples)?;
         }
@@ -69,7 +69,7 @@ fn warm_up(broker: &mut Running, settings: &Settings) -> Result<()> {
     produce::run(broker, &topic, SINGLE, settings.warm_up_volume / (4 * SINGLE_PART))?;
     produce::run(broker, &topic, LARGE, settings.warm_up_volume)?;
     consume::run(broker, &topic, CONSUMERS, settings.consume_passes)?;
-    broker.connect()?.delete_topic(&topic.name)
+    Ok(())
 }
 
 fn with_topic(broker: &mut Running, topic: &Topic, settings: &Settings, samples: &mut Vec<Sample>) -> Result<()> {
@@ -104,7 +104,7 @@ fn end_to_end(broker: &mut Running, round: usize, settings: &Settings, samples: 
     let quantiles = [(Measure::LatencyP50, 0.5), (Measure::LatencyP99, 0.99), (Measure::LatencyP999, 0.999)];
     samples.extend(quantiles.map(|(measure, q)| (measure, histogram.value_at_quantile(q) as f64 / 1e6)));
     samples.push((Measure::LatencyCpu, cpu * 100.0));
-    broker.connect()?.delete_topic(&topic.name)
+    Ok(())
 }
 
 /// Runs `measure` after the disk has caught up.
