@@ -18,7 +18,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
@@ -42,6 +42,10 @@ const DIRECT_SEGMENTS_MAX: usize = 64;
 const SYNC_THREADS_MAX: usize = 12;
 /// Journal files that may wait for the checkpointer before the committer waits for it too.
 const UNCHECKED_FILES_MAX: usize = 4;
+/// After syncing a segment the checkpointer leaves the disk alone for so many times as long as that took.
+const PAUSE_FACTOR: u32 = 3;
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 /// How soon a round that found no space is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -249,7 +253,7 @@ fn panicked() -> io::Error {
 /// or files are wanting it goes on trying: nobody else would give a journal file back.
 fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) {
     for check in checks {
-        while let Err(error) = settle(&check) {
+        while let Err(error) = settle(store, &check, checks) {
             let may_pass = store.write_failed("a checkpoint", &error).is_full();
             if !may_pass || store.check_appendable().is_err() {
                 return;
@@ -263,8 +267,17 @@ fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) 
     }
 }
 
-fn settle(check: &Check) -> io::Result<()> {
+/// Under pressure everything at once; else one segment after the other with pauses, so that commits find the disk free.
+fn settle(store: &Store, check: &Check, others: &Receiver<Check>) -> io::Result<()> {
     match check {
+        Check::File(_, segments) if others.is_empty() => segments.iter().try_for_each(|segment| {
+            let begun = Instant::now();
+            segment.sync()?;
+            if others.is_empty() && store.check_appendable().is_ok() {
+                std::thread::sleep((begun.elapsed() * PAUSE_FACTOR).min(PAUSE_MAX));
+            }
+            Ok(())
+        }),
         Check::File(_, segments) => sync_all(segments),
         Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
     }
