@@ -8,7 +8,6 @@
 //! dirty logs at most once; nothing waits for ever: a full or failed store answers too.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -77,16 +76,10 @@ impl<L> Commits<L> {
         CommitTicket { generation, progress: self.progress.subscribe() }
     }
 
-    /// Waits until there is something to commit, or the store stops. With `patience`, also returns empty-handed after it.
-    pub fn take(&self, patience: Option<Duration>) -> Gathered<L> {
+    /// Waits until there is something to commit, or the store stops.
+    pub fn take(&self) -> Gathered<L> {
         let idle = |gathering: &mut Gathering<L>| gathering.dirty.is_empty() && !gathering.stopping;
-        let held = self.lock();
-        let mut gathering = match patience {
-            None => self.wake.wait_while(held, idle).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                self.wake.wait_timeout_while(held, patience, idle).unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
+        let mut gathering = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         let generation = gathering.generation;
         gathering.generation += 1;
         Gathered { generation, dirty: std::mem::take(&mut gathering.dirty), stopping: gathering.stopping }
@@ -166,7 +159,7 @@ mod tests {
         let commits = Commits::new();
         let (first, second) = (commits.mark_dirty("a"), commits.mark_dirty("b"));
         assert_eq!(first, second);
-        let gathered = commits.take(None);
+        let gathered = commits.take();
         assert_eq!((gathered.generation, gathered.dirty), (first, vec!["a", "b"]));
         let later = commits.mark_dirty("a");
         assert!(later > first);

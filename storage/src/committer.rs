@@ -103,15 +103,15 @@ impl Committer {
 
 impl Rounds {
     fn run(&mut self) {
-        let mut retrying = false;
         loop {
-            let gathered = self.store.commits.take(retrying.then_some(RETRY));
+            let gathered = self.store.commits.take();
             let stopping = gathered.stopping;
-            retrying = self.round(gathered);
+            let again = self.round(gathered);
             if stopping {
                 break;
             }
-            if retrying {
+            // What is to be tried again stands in the queue already.
+            if again {
                 std::thread::sleep(RETRY);
             }
         }

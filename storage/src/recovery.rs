@@ -27,10 +27,7 @@ use crate::index::Index;
 use crate::journal;
 use crate::mapping::MappedFile;
 use crate::segment::{NO_TIMESTAMP, SegmentSummary};
-use crate::store::{chains_dir, journal_dir};
-
-/// Beyond so many segments one `syncfs` costs less than syncing each.
-const SYNC_EACH_MAX: usize = 16;
+use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
 
 /// What recovery did.
 #[derive(Debug, Clone, Default)]

@@ -190,22 +190,13 @@ impl Segment {
         SegmentSummary { base_offset: self.id.base_offset, len: self.len(), max_timestamp: self.max_timestamp() }
     }
 
-    /// Appends a batch, its header given apart, and indexes it when `interval` bytes have passed since the last entry.
+    /// Appends the bytes of batches with these headers, all or none; indexes one whenever `interval` bytes have passed since
+    /// the last entry.
     ///
     /// # Errors
     /// Of the file system; nothing has changed then.
-    pub fn append(&self, header: &BatchHeader, parts: [&[u8]; 2], stamp: i64, interval: u32) -> io::Result<()> {
-        let position = self.file()?.append(parts)?;
-        self.note(header, position, stamp, interval);
-        Ok(())
-    }
-
-    /// Appends batches, given one after the other in `bytes`, all or none.
-    ///
-    /// # Errors
-    /// Of the file system; nothing has changed then.
-    pub fn append_run(&self, headers: &[BatchHeader], bytes: &[u8], stamp: i64, interval: u32) -> io::Result<()> {
-        let mut position = self.file()?.append([bytes, &[]])?;
+    pub fn append(&self, headers: &[BatchHeader], bytes: [&[u8]; 2], stamp: i64, interval: u32) -> io::Result<()> {
+        let mut position = self.file()?.append(bytes)?;
         for header in headers {
             self.note(header, position, stamp, interval);
             position += header.size() as u64;

@@ -10,10 +10,7 @@ use crate::error::StoreError;
 use crate::journal;
 use crate::log::PartitionLog;
 use crate::segment::Segment;
-use crate::store::{Store, journal_dir};
-
-/// Beyond so many segments one `syncfs` costs less than syncing each.
-const SYNC_EACH_MAX: usize = 16;
+use crate::store::{SYNC_EACH_MAX, Store, journal_dir};
 
 /// Seals every open chain. Nothing is appended any more, and everything appended is committed.
 ///

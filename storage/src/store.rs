@@ -18,6 +18,9 @@ use crate::stamp::Stamps;
 /// A store that wants space says so this often.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Beyond so many segments one `syncfs` costs less than syncing each.
+pub const SYNC_EACH_MAX: usize = 16;
+
 /// One store.
 pub struct Store {
     /// The data directory.

@@ -46,51 +46,46 @@ macro_rules! inline {
     };
 }
 
-/// A handler whose ordered part is done in the call, and whose waiting overlaps with later requests.
-macro_rules! queued {
-    ($key:literal $module:ident) => {
+/// A handler whose ordered part is done in the call, and whose waiting overlaps with later requests; `$answer` makes an
+/// answer of what it waited for.
+macro_rules! begun {
+    ($key:literal $module:ident, |$broker:ident, $call:ident, $outcome:ident| $answer:expr) => {
         |version, body| {
             let request = wire::decode($key, version, body)?;
-            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
-                let waiting = api::$module::start(broker, &call.context, request);
-                let broker = Arc::clone(broker);
-                Work::Queued(Box::pin(async move { call.reply(&broker, &waiting.await) }))
+            Ok(Box::new(move |broker: &Arc<Broker>, $call: Call| {
+                let waiting = api::$module::start(broker, &$call.context, request);
+                let $broker = Arc::clone(broker);
+                Work::Queued(Box::pin(async move {
+                    let $outcome = waiting.await;
+                    $answer
+                }))
             }))
         }
+    };
+}
+
+/// Begun; the answer is a response.
+macro_rules! queued {
+    ($key:literal $module:ident) => {
+        begun!($key $module, |broker, call, response| call.reply(&broker, &response))
     };
 }
 
 /// As `queued`, with records in the response.
 macro_rules! fetched {
     ($key:literal $module:ident) => {
-        |version, body| {
-            let request = wire::decode($key, version, body)?;
-            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
-                let waiting = api::$module::start(broker, &call.context, request);
-                let broker = Arc::clone(broker);
-                Work::Queued(Box::pin(async move { call.reply_with_records(&broker, waiting.await) }))
-            }))
-        }
+        begun!($key $module, |broker, call, response| call.reply_with_records(&broker, response))
     };
 }
 
 /// As `queued`, but the client may have asked for no answer.
 macro_rules! produced {
     ($key:literal $module:ident) => {
-        |version, body| {
-            let request = wire::decode($key, version, body)?;
-            Ok(Box::new(move |broker: &Arc<Broker>, call: Call| {
-                let waiting = api::$module::start(broker, &call.context, request);
-                let broker = Arc::clone(broker);
-                Work::Queued(Box::pin(async move {
-                    match waiting.await {
-                        api::$module::Outcome::Respond(response) => call.reply(&broker, &response),
-                        api::$module::Outcome::Silent => Answer::Silence,
-                        api::$module::Outcome::Close => Answer::Close,
-                    }
-                }))
-            }))
-        }
+        begun!($key $module, |broker, call, outcome| match outcome {
+            api::$module::Outcome::Respond(response) => call.reply(&broker, &response),
+            api::$module::Outcome::Silent => Answer::Silence,
+            api::$module::Outcome::Close => Answer::Close,
+        })
     };
 }
 

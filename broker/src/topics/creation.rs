@@ -16,6 +16,7 @@ use crate::config::topic::TopicConfigs;
 use crate::topics::assignment::{self, InvalidAssignment};
 use crate::topics::configs::{self, InvalidConfigs};
 use crate::topics::name::{self, InvalidName};
+use crate::topics::repeated;
 
 /// Most partitions that one request may create, over all its topics: as many as one batch of Kafka's controller holds.
 pub const PARTITIONS_MAX_PER_REQUEST: u32 = 10_000;
@@ -137,8 +138,7 @@ pub type Planned = (String, Result<NewTopic, CreateError>);
 /// When all of them together have too many partitions, none is created.
 pub fn plan(requests: &[TopicRequest], taken: &Taken, defaults: Defaults) -> Vec<Planned> {
     let too_many = partitions_asked(requests, defaults) > u64::from(PARTITIONS_MAX_PER_REQUEST);
-    let mut seen = HashSet::new();
-    let repeated: HashSet<_> = requests.iter().map(|topic| &topic.name).filter(|name| !seen.insert(*name)).collect();
+    let repeated = repeated(requests.iter().map(|topic| &topic.name));
     let mut answered = HashSet::new();
     let once = requests.iter().filter(|topic| answered.insert(&topic.name));
     let planned = once.map(|topic| {

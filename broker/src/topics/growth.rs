@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::topics::assignment::{self, InvalidAssignment};
 use crate::topics::creation::PARTITIONS_MAX_PER_REQUEST;
+use crate::topics::repeated;
 
 /// A topic that shall have more partitions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,8 +81,7 @@ pub fn plan(
     node_id: i32,
 ) -> Vec<(String, Result<Growth, GrowthError>)> {
     let too_many = partitions_asked(requests, &size) > u64::from(PARTITIONS_MAX_PER_REQUEST);
-    let mut seen = HashSet::new();
-    let repeated: HashSet<_> = requests.iter().map(|topic| &topic.name).filter(|name| !seen.insert(*name)).collect();
+    let repeated = repeated(requests.iter().map(|topic| &topic.name));
     let mut answered = HashSet::new();
     let once = requests.iter().filter(|topic| answered.insert(&topic.name));
     let planned = once.map(|topic| {

@@ -14,6 +14,8 @@ pub mod growth;
 pub mod listing;
 pub mod name;
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use catena_storage::{NewTopic, Storage, Topic, TopicError};
@@ -279,4 +281,10 @@ fn created(topic: &Topic) -> Created {
 
 fn stored<T, E>(answer: Option<Result<T, TopicError>>) -> Result<T, ChangeError<E>> {
     answer.ok_or(ChangeError::Interrupted)?.map_err(ChangeError::Storage)
+}
+
+/// What appears more than once.
+fn repeated<T: Eq + Hash + Copy>(all: impl Iterator<Item = T>) -> HashSet<T> {
+    let mut seen = HashSet::new();
+    all.filter(|one| !seen.insert(*one)).collect()
 }

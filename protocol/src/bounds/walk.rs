@@ -5,6 +5,7 @@
 
 use super::schema::{Field, Items, Kind, Schema};
 use super::{ARRAY_ELEMENTS_MAX, HeaderEnds, MEMORY_FACTOR, MEMORY_FLOOR, OutOfBounds, Problem, TAGS_MAX};
+use crate::codec;
 
 /// Memory of the first unknown tagged field of a struct, and of each further one: nodes of a B-tree.
 const FIRST_TAG_SIZE: usize = 416;
@@ -123,18 +124,10 @@ impl Walk<'_> {
     }
 
     fn varint(&mut self) -> Result<u32, Problem> {
-        let mut value = 0;
-        for at in 0..5 {
-            let [byte] = *self.take(1)? else { return Err(Problem::Missing(1)) };
-            if at == 4 && byte > 0x0f {
-                return Err(Problem::Varint);
-            }
-            value |= u32::from(byte & 0x7f) << (at * 7);
-            if byte < 0x80 {
-                break;
-            }
-        }
-        Ok(value)
+        codec::varint(|| match *self.take(1)? {
+            [byte] => Ok(byte),
+            _ => Err(Problem::Missing(1)),
+        })
     }
 
     fn tags(&mut self, fields: &[Field]) -> Result<(), Problem> {

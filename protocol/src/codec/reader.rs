@@ -144,18 +144,7 @@ impl Reader {
     }
 
     fn varint(&mut self) -> Result<u32, Problem> {
-        let mut value = 0;
-        for at in 0..5 {
-            let byte = self.int8()? as u8;
-            if at == 4 && byte > 0x0f {
-                return Err(Problem::Varint);
-            }
-            value |= u32::from(byte & 0x7f) << (at * 7);
-            if byte < 0x80 {
-                break;
-            }
-        }
-        Ok(value)
+        super::varint(|| Ok(self.int8()? as u8))
     }
 
     fn take(&mut self, len: usize) -> Result<Bytes, Problem> {

@@ -80,7 +80,7 @@ impl PartitionLog {
             return Ok(self.duplicate(&writer, &original));
         }
         let batch = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
-        let segment = self.write(&mut writer, &batch, &config, now_ms)?;
+        let segment = self.write(&mut writer, &[batch.header], batch.parts(), &config, now_ms)?;
         if let Some(producers) = &mut writer.producers {
             producers.apply(&batch.header, now_ms);
         }
@@ -105,11 +105,7 @@ impl PartitionLog {
             *header = stamped.header;
             next_offset = header.next_offset();
         }
-        let failed = |error: io::Error| AppendError::Store(self.store.write_failed("an append", &error));
-        let segment = self.tail(&mut writer, bytes.len(), &config, now_ms).map_err(failed)?;
-        let stamp = self.store.stamps.next(now_ms);
-        segment.append_run(&headers, &bytes, stamp, config.index_interval_bytes).map_err(failed)?;
-        touch(&mut writer, &segment);
+        let segment = self.write(&mut writer, &headers, [&bytes, &[]], &config, now_ms)?;
         Ok(self.published(&mut writer, &headers, &segment, &config, now_ms))
     }
 
@@ -144,19 +140,23 @@ impl PartitionLog {
         }
     }
 
-    /// Writes the batch behind the tail.
+    /// Writes the bytes of batches with these headers behind the tail, all or none.
     fn write(
         &self,
         writer: &mut Writer,
-        batch: &Stamped,
+        headers: &[BatchHeader],
+        bytes: [&[u8]; 2],
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Arc<Segment>, AppendError> {
         let failed = |error: io::Error| AppendError::Store(self.store.write_failed("an append", &error));
-        let segment = self.tail(writer, batch.header.size(), config, now_ms).map_err(failed)?;
+        let size = bytes[0].len() + bytes[1].len();
+        let segment = self.tail(writer, size, config, now_ms).map_err(failed)?;
         let stamp = self.store.stamps.next(now_ms);
-        segment.append(&batch.header, batch.parts(), stamp, config.index_interval_bytes).map_err(failed)?;
-        touch(writer, &segment);
+        segment.append(headers, bytes, stamp, config.index_interval_bytes).map_err(failed)?;
+        if !writer.touched.last().is_some_and(|last| Arc::ptr_eq(last, &segment)) {
+            writer.touched.push(segment.clone());
+        }
         Ok(segment)
     }
 
@@ -218,12 +218,6 @@ impl PartitionLog {
             crash_safe: durable,
             commit: self.store.commits.ticket(if durable { 0 } else { writer.generation }),
         }
-    }
-}
-
-fn touch(writer: &mut Writer, segment: &Arc<Segment>) {
-    if !writer.touched.last().is_some_and(|last| Arc::ptr_eq(last, segment)) {
-        writer.touched.push(segment.clone());
     }
 }
 
