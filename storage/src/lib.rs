@@ -17,6 +17,7 @@ mod commit;
 mod committer;
 mod config;
 mod error;
+pub mod fs;
 mod ids;
 mod index;
 mod journal;

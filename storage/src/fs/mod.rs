@@ -1,0 +1,149 @@
+//! The file system as a store sees it: a few operations that can be counted, failed and cut short by a test.
+//!
+//! What must always hold:
+//! - All of the store's files are reached through one `FileSystem`, the catalog's too.
+//! - Written is not durable: bytes are after `File::sync`, names (made, renamed, removed) after `FileSystem::sync_dir` of their directory,
+//!   both after `FileSystem::sync_all`.
+//! - A write may be short; a failed sync leaves the file in an unknown state.
+
+mod real;
+
+use std::fmt::Debug;
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::MmapRaw;
+
+pub use real::RealFileSystem;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// To be read; it must be there.
+    Read,
+    /// To be read and written; it must be there.
+    Write,
+    /// To be read and written; made if it is not there.
+    WriteOrCreate,
+    /// To be read and written; made, or emptied if it is there.
+    Create,
+}
+
+/// A name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name within the directory.
+    pub name: String,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Bytes of a file.
+    pub len: u64,
+}
+
+/// Room on the device of a directory, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// In all.
+    pub total: u64,
+    /// For this process.
+    pub available: u64,
+}
+
+/// Names of files. All errors are those of the system.
+pub trait FileSystem: Debug + Send + Sync {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
+    /// Makes a directory and those above it.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// What is in a directory, in no order; names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>>;
+    /// Bytes of a file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn len(&self, path: &Path) -> io::Result<u64>;
+    /// Renames a file, in place of one that has the name.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file; open files and maps of it go on.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything on the device of `dir` durable.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn sync_all(&self, dir: &Path) -> io::Result<()>;
+    /// Room on the device of `dir`.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn space(&self, dir: &Path) -> io::Result<Space>;
+    /// Whether a file system is mounted at `dir` itself.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn is_mount_point(&self, dir: &Path) -> io::Result<bool>;
+}
+
+/// An open file. All errors are those of the system.
+pub trait File: Debug + Send + Sync {
+    /// Bytes of the file, allocated ones included.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn len(&self) -> io::Result<u64>;
+    /// Reads at most `buffer.len()` bytes from `position` on; fewer at the end.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Writes `parts` one after the other from `position` on; returns how many bytes it took.
+    ///
+    /// # Errors
+    /// Of the system; nothing was written then.
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize>;
+    /// Reserves space for `len` bytes from `position` on, and makes the file as long; zeros until written.
+    ///
+    /// # Errors
+    /// Of the system: `StorageFull`, or `Unsupported` where the file system cannot.
+    fn allocate(&self, position: u64, len: u64) -> io::Result<()>;
+    /// Cuts or extends the file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes bytes and length durable (`fdatasync`).
+    ///
+    /// # Errors
+    /// Of the system.
+    fn sync(&self) -> io::Result<()>;
+    /// Locks the file for this process; `WouldBlock` when another one has it.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn try_lock(&self) -> io::Result<()>;
+    /// Maps `len` bytes from the beginning to be read; may reach beyond the end of the file.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>>;
+}
