@@ -71,6 +71,12 @@ impl Ledger {
         }
     }
 
+    /// Whether every record that `producer` had acknowledged was read.
+    pub fn holds_all_acknowledged(&self, producer: &Producer) -> bool {
+        let mut pairs = self.partitions.iter().zip(producer.acknowledged);
+        pairs.all(|(partition, acknowledged)| partition.of(producer).len() as u32 >= acknowledged)
+    }
+
     /// Everything that was ever sent is there.
     pub fn check_all_is_there(&self, producer: &Producer) {
         let there = std::array::from_fn(|index| self.partitions[index].of(producer).len() as u32);

@@ -28,6 +28,7 @@ use ledger::Ledger;
 use member::Member;
 use producer::Producer;
 
+const VISIBLE_WITHIN: Duration = Duration::from_secs(30);
 const PRODUCERS: usize = 2;
 const PARTITIONS: usize = 3;
 const ROUNDS: u32 = 50;
@@ -154,12 +155,23 @@ impl Run {
     fn finish(&mut self) {
         let address = self.address();
         self.producers.iter_mut().for_each(|producer| producer.finish(address));
+        self.await_all_visible();
         self.check();
         let mut connection = Connection::connect(address).unwrap();
         let mut again = Ledger::new();
         again.read_on(&mut connection, &self.topic);
         assert!(again == self.ledger, "what is read now is not what was read while it was written");
         self.producers.iter().for_each(|producer| again.check_all_is_there(producer));
+    }
+
+    /// With `acks=1` the answer comes before the record is durable, and so before a consumer sees it.
+    fn await_all_visible(&mut self) {
+        let mut connection = Connection::connect(self.address()).unwrap();
+        let deadline = Instant::now() + VISIBLE_WITHIN;
+        while !self.producers.iter().all(|producer| self.ledger.holds_all_acknowledged(producer)) {
+            assert!(Instant::now() < deadline, "acknowledged records are not visible after {VISIBLE_WITHIN:?}");
+            self.ledger.read_on(&mut connection, &self.topic);
+        }
     }
 
     fn address(&self) -> SocketAddr {
