@@ -16,6 +16,7 @@
 //! Source: Apache Kafka, `org.apache.kafka.common.record.DefaultRecord` and `DefaultRecordBatch`.
 
 mod builder;
+mod compress;
 mod decompress;
 mod lz4;
 mod reader;
@@ -25,6 +26,7 @@ mod varint;
 mod window;
 
 pub use builder::BatchBuilder;
+pub use compress::{Codec, Compressor};
 pub use reader::{RecordPosition, RecordReader, first_at_or_after, first_of_max_timestamp, first_without_key};
 pub use slices::{Headers, Record, RecordHeader, Records, records};
 
@@ -46,7 +48,7 @@ pub enum RecordError {
     /// Slices were asked of a batch that is compressed with this codec id.
     #[error("the batch is compressed (codec {0})")]
     Compressed(i16),
-    /// The compressed bytes are broken, or unpack to far more than a batch can be.
+    /// The compressed bytes are broken, or unpack to far more than a batch can be; or a codec refuses to compress.
     #[error("cannot decompress the records: {0}")]
     Decompression(String),
     /// The records end before their lengths and counts do.
