@@ -172,7 +172,9 @@ mod tests {
     #[test]
     fn every_codec_gives_back_what_was_written_behind_what_was_there() {
         let mixed: Vec<u8> = (0..100_000u32).flat_map(|at| (at / 7 * at % 1_009).to_le_bytes()).collect();
-        for (codec, bytes) in Codec::ALL.into_iter().flat_map(|codec| [(codec, &mixed[..]), (codec, b"a"), (codec, b"")]) {
+        for (codec, bytes) in
+            Codec::ALL.into_iter().flat_map(|codec| [(codec, &mixed[..]), (codec, b"a"), (codec, b"")])
+        {
             let out = compressed(codec, bytes);
             let payload = out.strip_prefix(b"front").unwrap();
             let mut read = Vec::new();
