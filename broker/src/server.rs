@@ -115,6 +115,8 @@ impl Server {
         let scrapes = bind_metrics(&config).await?;
         let options = StorageOptions {
             journal_segment_bytes: config.journal_segment_bytes,
+            retention_check_interval: config.retention_check_interval,
+            cleaner: config.cleaner.clone(),
             log_config: config::topic::log_config,
             log_defaults: config.log.clone(),
         };

@@ -35,7 +35,7 @@ pub fn check_append(
     check_counts(&header)?;
     check_codec(&header)?;
     check_timestamps(&header, config, now_ms)?;
-    if origin == AppendOrigin::Client && config.compacted {
+    if origin == AppendOrigin::Client && config.cleanup.compact {
         check_keys(records)?;
     }
     Ok(header)
@@ -145,6 +145,7 @@ mod tests {
     use catena_protocol::records::BatchBuilder;
 
     use super::*;
+    use crate::CleanupPolicy;
 
     const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -152,12 +153,9 @@ mod tests {
         LogConfig {
             max_message_bytes: 1_000,
             segment_bytes: 2_000,
-            index_interval_bytes: 4_096,
-            timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: 10_000,
             timestamp_after_max_ms: 1_000,
-            compacted: false,
-            producer_id_expiration_ms: 86_400_000,
+            ..LogConfig::default()
         }
     }
 
@@ -240,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_compacted_needs_keys() {
-        let config = LogConfig { compacted: true, ..config() };
+        let config = LogConfig { cleanup: CleanupPolicy::COMPACT, ..config() };
         let with_keys = |keys: &[Option<&[u8]>]| {
             let mut builder = BatchBuilder::new();
             keys.iter().for_each(|key| {

@@ -35,7 +35,9 @@ mod store;
 mod sweep;
 
 pub use commit::CommitTicket;
-pub use config::{LogConfig, StorageOptions, TimestampType};
+pub use config::{
+    CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
+};
 pub use error::{AppendError, OpenError, ReadError, StoreError, TopicError};
 pub use log::{AppendOrigin, Appended, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
 pub use recovery::RecoveryReport;

@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use catena_storage::LogConfig;
+use catena_storage::{CleanerOptions, LogConfig};
 
 pub mod bounds;
 pub mod definition;
@@ -57,6 +57,10 @@ pub struct Config {
     pub fetch: FetchConfig,
     /// Limits of groups, and their internal topic.
     pub groups: GroupConfig,
+    /// How often retention looks at the logs (`log.retention.check.interval.ms`).
+    pub retention_check_interval: Duration,
+    /// Compaction (`log.cleaner.*`).
+    pub cleaner: CleanerOptions,
     /// Log settings of topics that set nothing themselves.
     pub log: LogConfig,
     /// The settings behind all this, for describing them.

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use catena_storage::CleanerOptions;
+
 use crate::config::bounds::list_items;
 use crate::config::error::{ConfigError, Warning};
 use crate::config::settings::{Settings, definition};
@@ -28,6 +30,8 @@ pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError
             session_slots: settings.number("max.incremental.fetch.session.cache.slots")?,
         },
         groups: groups(&settings)?,
+        retention_check_interval: millis(&settings, "log.retention.check.interval.ms")?,
+        cleaner: cleaner(&settings)?,
         log: topic::log_defaults(&settings)?,
         settings,
     };
@@ -111,6 +115,17 @@ fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
         )?);
     }
     Ok(config)
+}
+
+fn cleaner(settings: &Settings) -> Result<CleanerOptions, ConfigError> {
+    Ok(CleanerOptions {
+        enabled: settings.flag("log.cleaner.enable")?,
+        dedupe_buffer_bytes: size(settings, "log.cleaner.dedupe.buffer.size")? as u64,
+        dedupe_load_factor: settings.number("log.cleaner.io.buffer.load.factor")?,
+        io_buffer_bytes: size(settings, "log.cleaner.io.buffer.size")?,
+        bytes_per_second_max: settings.number("log.cleaner.io.max.bytes.per.second")?,
+        backoff: millis(settings, "log.cleaner.backoff.ms")?,
+    })
 }
 
 /// A time for which the table has no lower bound; negative is refused here.

@@ -4,8 +4,9 @@
 //! (`effective`) come from the same table and the same order of precedence.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use catena_storage::{LogConfig, TimestampType};
+use catena_storage::{CleanupPolicy, Compression, CompressionType, LogConfig, TimestampType};
 
 use crate::config::bounds::list_items;
 use crate::config::definition::Definition;
@@ -60,53 +61,84 @@ pub fn log_defaults(settings: &Settings) -> Result<LogConfig, ConfigError> {
     for definition in table::topic_settings() {
         values.extend(effective(definition, &none, settings).0.map(|value| (definition.name.to_owned(), value)));
     }
-    let number = |name| {
-        let value = values.get(name).and_then(|text| text.parse::<i64>().ok());
-        value.ok_or(ConfigError::NotInTable { name, kind: "number" })
-    };
-    let unset = LogConfig {
-        max_message_bytes: count(number("max.message.bytes")?),
-        segment_bytes: bytes(number("segment.bytes")?),
-        index_interval_bytes: bytes(number("index.interval.bytes")?),
-        timestamp_type: TimestampType::CreateTime,
-        timestamp_before_max_ms: number("message.timestamp.before.max.ms")?,
-        timestamp_after_max_ms: number("message.timestamp.after.max.ms")?,
-        compacted: false,
-        producer_id_expiration_ms: settings.number("producer.id.expiration.ms")?,
-    };
-    Ok(log_config(&values, &unset))
+    let producer_id_expiration_ms = settings.number("producer.id.expiration.ms")?;
+    Ok(log_config(&values, &LogConfig { producer_id_expiration_ms, ..LogConfig::default() }))
 }
 
 /// The log settings of a topic: its own configs over `defaults`. A stored value that cannot be read counts as not set
 /// (values are checked before they are stored).
 pub fn log_config(topic: &TopicConfigs, defaults: &LogConfig) -> LogConfig {
-    let number = |name: &str| topic.get(name).and_then(|text| text.parse::<i64>().ok());
+    let own = Own(topic);
     LogConfig {
-        max_message_bytes: number("max.message.bytes").map_or(defaults.max_message_bytes, count),
-        segment_bytes: number("segment.bytes").map_or(defaults.segment_bytes, bytes),
-        index_interval_bytes: number("index.interval.bytes").map_or(defaults.index_interval_bytes, bytes),
-        timestamp_type: match topic.get("message.timestamp.type").map(String::as_str) {
-            Some("LogAppendTime") => TimestampType::LogAppendTime,
-            Some(_) => TimestampType::CreateTime,
-            None => defaults.timestamp_type,
-        },
-        timestamp_before_max_ms: number("message.timestamp.before.max.ms").unwrap_or(defaults.timestamp_before_max_ms),
-        timestamp_after_max_ms: number("message.timestamp.after.max.ms").unwrap_or(defaults.timestamp_after_max_ms),
-        compacted: match topic.get("cleanup.policy") {
-            Some(policy) => list_items(policy).any(|item| item == "compact"),
-            None => defaults.compacted,
-        },
+        max_message_bytes: own.number("max.message.bytes", defaults.max_message_bytes),
+        segment_bytes: own.number("segment.bytes", defaults.segment_bytes),
+        segment_ms: own.number("segment.ms", defaults.segment_ms),
+        segment_jitter_ms: own.number("segment.jitter.ms", defaults.segment_jitter_ms),
+        index_interval_bytes: own.number("index.interval.bytes", defaults.index_interval_bytes),
+        timestamp_type: own.text("message.timestamp.type").map_or(defaults.timestamp_type, timestamp_type),
+        timestamp_before_max_ms: own.number("message.timestamp.before.max.ms", defaults.timestamp_before_max_ms),
+        timestamp_after_max_ms: own.number("message.timestamp.after.max.ms", defaults.timestamp_after_max_ms),
+        cleanup: own.text("cleanup.policy").map_or(defaults.cleanup, cleanup_policy),
+        retention_ms: own.limit("retention.ms", defaults.retention_ms),
+        retention_bytes: own.limit("retention.bytes", defaults.retention_bytes),
+        file_delete_delay_ms: own.number("file.delete.delay.ms", defaults.file_delete_delay_ms),
+        min_compaction_lag_ms: own.number("min.compaction.lag.ms", defaults.min_compaction_lag_ms),
+        max_compaction_lag_ms: own.number("max.compaction.lag.ms", defaults.max_compaction_lag_ms),
+        min_cleanable_dirty_ratio: own.number("min.cleanable.dirty.ratio", defaults.min_cleanable_dirty_ratio),
+        delete_retention_ms: own.number("delete.retention.ms", defaults.delete_retention_ms),
+        compression: compression(&own, defaults.compression),
+        flush_messages: own.number("flush.messages", defaults.flush_messages),
+        flush_ms: own.number("flush.ms", defaults.flush_ms),
         producer_id_expiration_ms: defaults.producer_id_expiration_ms,
     }
 }
 
-/// Numbers with a lower bound of 0 in the table.
-fn count(value: i64) -> usize {
-    usize::try_from(value).unwrap_or_default()
+/// What a topic sets itself.
+struct Own<'a>(&'a TopicConfigs);
+
+impl Own<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn number<T: FromStr>(&self, name: &str, default: T) -> T {
+        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
+    /// A number for which a negative one means that there is no limit.
+    fn limit<T: TryFrom<i64>>(&self, name: &str, default: Option<T>) -> Option<T> {
+        let value: Option<i64> = self.text(name).and_then(|text| text.parse().ok());
+        value.map_or(default, |value| Some(value).filter(|value| *value >= 0).and_then(|value| T::try_from(value).ok()))
+    }
 }
 
-fn bytes(value: i64) -> u32 {
-    u32::try_from(value).unwrap_or_default()
+fn timestamp_type(name: &str) -> TimestampType {
+    if name == "LogAppendTime" { TimestampType::LogAppendTime } else { TimestampType::CreateTime }
+}
+
+fn cleanup_policy(list: &str) -> CleanupPolicy {
+    let has = |wanted| list_items(list).any(|item| item == wanted);
+    CleanupPolicy { delete: has("delete"), compact: has("compact") }
+}
+
+fn compression(own: &Own<'_>, defaults: Compression) -> Compression {
+    Compression {
+        codec: own.text("compression.type").map_or(defaults.codec, compression_type),
+        gzip_level: own.number("compression.gzip.level", defaults.gzip_level),
+        lz4_level: own.number("compression.lz4.level", defaults.lz4_level),
+        zstd_level: own.number("compression.zstd.level", defaults.zstd_level),
+    }
+}
+
+fn compression_type(name: &str) -> CompressionType {
+    match name {
+        "uncompressed" => CompressionType::Uncompressed,
+        "gzip" => CompressionType::Gzip,
+        "snappy" => CompressionType::Snappy,
+        "lz4" => CompressionType::Lz4,
+        "zstd" => CompressionType::Zstd,
+        _ => CompressionType::Producer,
+    }
 }
 
 #[cfg(test)]
@@ -155,22 +187,27 @@ mod tests {
         assert_eq!(defaults.timestamp_type, TimestampType::LogAppendTime);
         let own = topic(&[("message.timestamp.type", "CreateTime"), ("cleanup.policy", "delete, compact")]);
         let resolved = log_config(&own, &defaults);
-        let expected = LogConfig { timestamp_type: TimestampType::CreateTime, compacted: true, ..defaults.clone() };
+        let expected = LogConfig { timestamp_type: TimestampType::CreateTime, cleanup: CleanupPolicy { delete: true, compact: true }, ..defaults.clone() };
         assert_eq!(resolved, expected);
     }
 
     #[test]
+    fn a_negative_limit_is_none_and_an_empty_policy_keeps_everything() {
+        let broker = settings(&["log.retention.ms=5", "log.retention.bytes=6", "compression.gzip.level=7"]);
+        let defaults = log_defaults(&broker).expect("in the table");
+        assert_eq!((defaults.retention_ms, defaults.retention_bytes), (Some(5), Some(6)));
+        let own = topic(&[("retention.ms", "-1"), ("retention.bytes", "-1"), ("cleanup.policy", "")]);
+        let resolved = log_config(&own, &defaults);
+        assert_eq!((resolved.retention_ms, resolved.retention_bytes), (None, None));
+        assert_eq!(resolved.cleanup, CleanupPolicy { delete: false, compact: false });
+        let own = topic(&[("compression.type", "gzip")]);
+        let expected = Compression { codec: CompressionType::Gzip, gzip_level: 7, ..Compression::default() };
+        assert_eq!(log_config(&own, &defaults).compression, expected);
+    }
+
+    #[test]
     fn without_settings_a_log_runs_with_kafkas_defaults() {
-        let expected = LogConfig {
-            max_message_bytes: 1_048_588,
-            segment_bytes: 1 << 30,
-            index_interval_bytes: 4096,
-            timestamp_type: TimestampType::CreateTime,
-            timestamp_before_max_ms: i64::MAX,
-            timestamp_after_max_ms: 3_600_000,
-            compacted: false,
-            producer_id_expiration_ms: 86_400_000,
-        };
+        let expected = LogConfig::default();
         assert_eq!(log_defaults(&Settings::default()).expect("in the table"), expected);
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
 use catena_storage::{
     AppendError, AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions,
-    TimestampType, Topic,
+    Topic,
 };
 use tempfile::TempDir;
 
@@ -24,15 +24,12 @@ pub struct Case {
 }
 
 pub fn config() -> LogConfig {
+    // For ever: the tests' clock is not the machine's.
     LogConfig {
         max_message_bytes: 1 << 20,
-        segment_bytes: 1 << 30,
-        index_interval_bytes: 4096,
-        timestamp_type: TimestampType::CreateTime,
-        timestamp_before_max_ms: i64::MAX,
         timestamp_after_max_ms: i64::MAX,
-        compacted: false,
-        producer_id_expiration_ms: 86_400_000,
+        retention_ms: None,
+        ..LogConfig::default()
     }
 }
 
@@ -173,8 +170,8 @@ pub struct Durable {
 fn open(dir: &Path, config: &LogConfig, journal_segment_bytes: u64) -> Arc<Storage> {
     let options = StorageOptions {
         journal_segment_bytes,
-        log_config: |_, defaults| defaults.clone(),
         log_defaults: config.clone(),
+        ..StorageOptions::default()
     };
     Storage::open(dir, options).unwrap().0
 }
