@@ -187,7 +187,11 @@ mod tests {
         assert_eq!(defaults.timestamp_type, TimestampType::LogAppendTime);
         let own = topic(&[("message.timestamp.type", "CreateTime"), ("cleanup.policy", "delete, compact")]);
         let resolved = log_config(&own, &defaults);
-        let expected = LogConfig { timestamp_type: TimestampType::CreateTime, cleanup: CleanupPolicy { delete: true, compact: true }, ..defaults.clone() };
+        let expected = LogConfig {
+            timestamp_type: TimestampType::CreateTime,
+            cleanup: CleanupPolicy { delete: true, compact: true },
+            ..defaults.clone()
+        };
         assert_eq!(resolved, expected);
     }
 

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
 use catena_storage::{
-    AppendError, AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions,
-    Topic,
+    AppendError, AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions, Topic,
 };
 use tempfile::TempDir;
 
@@ -168,11 +167,7 @@ pub struct Durable {
 }
 
 fn open(dir: &Path, config: &LogConfig, journal_segment_bytes: u64) -> Arc<Storage> {
-    let options = StorageOptions {
-        journal_segment_bytes,
-        log_defaults: config.clone(),
-        ..StorageOptions::default()
-    };
+    let options = StorageOptions { journal_segment_bytes, log_defaults: config.clone(), ..StorageOptions::default() };
     Storage::open(dir, options).unwrap().0
 }
 
