@@ -22,6 +22,7 @@ const COMPRESSION_MASK: i16 = 0x07;
 const TIMESTAMP_TYPE_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
 const CONTROL_BIT: i16 = 0x20;
+const DELETE_HORIZON_BIT: i16 = 0x40;
 
 /// Why bytes are not a record batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -116,6 +117,36 @@ impl BatchHeader {
         Ok(header)
     }
 
+    /// The header's bytes.
+    pub fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut out = [0; HEADER_LEN];
+        out[0..8].copy_from_slice(&self.base_offset.to_be_bytes());
+        out[8..12].copy_from_slice(&self.batch_length.to_be_bytes());
+        out[12..16].copy_from_slice(&self.partition_leader_epoch.to_be_bytes());
+        out[16] = MAGIC as u8;
+        out[17..21].copy_from_slice(&self.crc.to_be_bytes());
+        out[21..23].copy_from_slice(&self.attributes.to_be_bytes());
+        out[23..27].copy_from_slice(&self.last_offset_delta.to_be_bytes());
+        out[27..35].copy_from_slice(&self.base_timestamp.to_be_bytes());
+        out[35..43].copy_from_slice(&self.max_timestamp.to_be_bytes());
+        out[43..51].copy_from_slice(&self.producer_id.to_be_bytes());
+        out[51..53].copy_from_slice(&self.producer_epoch.to_be_bytes());
+        out[53..57].copy_from_slice(&self.base_sequence.to_be_bytes());
+        out[57..61].copy_from_slice(&self.record_count.to_be_bytes());
+        out
+    }
+
+    /// Puts the header into the first `HEADER_LEN` bytes of `batch`, whose records stand behind them, with the length and the CRC that
+    /// they have together. `None` when the batch is too short for a header or its length does not fit into 31 bits.
+    pub fn seal(mut self, batch: &mut [u8]) -> Option<Self> {
+        self.batch_length = i32::try_from(batch.len().checked_sub(LENGTH_PREFIX_LEN)?).ok()?;
+        let (head, records) = batch.split_first_chunk_mut::<HEADER_LEN>()?;
+        *head = self.encode();
+        self.crc = crc32c::crc32c_append(crc32c::crc32c(&head[CRC_START..]), records);
+        *head = self.encode();
+        Some(self)
+    }
+
     /// Bytes of the whole batch, header included.
     pub fn size(&self) -> usize {
         LENGTH_PREFIX_LEN + self.batch_length as usize
@@ -154,6 +185,22 @@ impl BatchHeader {
     /// Whether the batch is a control batch, which clients must not send.
     pub fn is_control(&self) -> bool {
         self.attributes & CONTROL_BIT != 0
+    }
+
+    /// When a cleaner may remove the tombstones in it, milliseconds since 1970, if a cleaner has set that (KIP-534). It then stands in
+    /// the place of the base timestamp.
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON_BIT != 0).then_some(self.base_timestamp)
+    }
+
+    /// The attributes of a batch like this one that has no records.
+    pub(crate) fn without_codec_and_horizon(&self) -> i16 {
+        self.attributes & !(COMPRESSION_MASK | DELETE_HORIZON_BIT)
+    }
+
+    /// The same with the tombstones' time of removal set; the records' timestamp deltas must be told from it.
+    pub fn with_delete_horizon(self, horizon_ms: i64) -> Self {
+        Self { attributes: self.attributes | DELETE_HORIZON_BIT, base_timestamp: horizon_ms, ..self }
     }
 
     /// Whether the batch carries a producer id.

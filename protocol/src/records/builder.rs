@@ -6,9 +6,7 @@
 use bytes::Bytes;
 
 use super::{RecordError, varint};
-use crate::batch::{CRC_START, HEADER_LEN, LENGTH_PREFIX_LEN, MAGIC, NO_PRODUCER_ID};
-
-const CRC_AT: usize = 17;
+use crate::batch::{BatchHeader, HEADER_LEN, NO_PRODUCER_ID};
 
 /// Collects records and writes the batch around them.
 #[derive(Debug, Clone)]
@@ -104,24 +102,23 @@ impl BatchBuilder {
         if self.is_empty() {
             return Err(RecordError::Invalid("a batch without records"));
         }
-        let length = i32::try_from(self.size() - LENGTH_PREFIX_LEN).map_err(|_| RecordError::TooLarge(self.size()))?;
-        let mut out = Vec::with_capacity(self.size());
-        out.extend_from_slice(&0i64.to_be_bytes());
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(&(-1i32).to_be_bytes());
-        out.extend_from_slice(&MAGIC.to_be_bytes());
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&0i16.to_be_bytes());
-        out.extend_from_slice(&(self.count - 1).to_be_bytes());
-        out.extend_from_slice(&self.base_timestamp.to_be_bytes());
-        out.extend_from_slice(&self.max_timestamp.to_be_bytes());
-        out.extend_from_slice(&self.producer_id.to_be_bytes());
-        out.extend_from_slice(&self.producer_epoch.to_be_bytes());
-        out.extend_from_slice(&self.base_sequence.to_be_bytes());
-        out.extend_from_slice(&self.count.to_be_bytes());
+        let header = BatchHeader {
+            base_offset: 0,
+            batch_length: 0,
+            partition_leader_epoch: -1,
+            crc: 0,
+            attributes: 0,
+            last_offset_delta: self.count - 1,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            producer_id: self.producer_id,
+            producer_epoch: self.producer_epoch,
+            base_sequence: self.base_sequence,
+            record_count: self.count,
+        };
+        let mut out = vec![0; HEADER_LEN];
         out.extend_from_slice(&self.records);
-        let crc = crc32c::crc32c(&out[CRC_START..]);
-        out[CRC_AT..CRC_START].copy_from_slice(&crc.to_be_bytes());
+        header.seal(&mut out).ok_or(RecordError::TooLarge(self.size()))?;
         Ok(Bytes::from(out))
     }
 }
@@ -134,7 +131,7 @@ fn put_bytes(out: &mut Vec<u8>, field: Option<&[u8]>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{BatchHeader, crc_matches};
+    use crate::batch::crc_matches;
     use crate::records::{Record, RecordHeader, records};
 
     #[test]

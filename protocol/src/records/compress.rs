@@ -63,7 +63,7 @@ pub struct Compressor(Inner);
 enum Inner {
     None(Vec<u8>),
     Gzip(GzEncoder<Vec<u8>>),
-    Snappy(Snappy),
+    Snappy(Box<Snappy>),
     Lz4(Box<FrameEncoder<Vec<u8>>>),
     Zstd(ZstdEncoder<'static, Vec<u8>>),
 }
@@ -78,7 +78,7 @@ impl Compressor {
         Ok(Self(match codec {
             Codec::None => Inner::None(out),
             Codec::Gzip => Inner::Gzip(GzEncoder::new(out, Compression::new(level.clamp(0, 9).unsigned_abs()))),
-            Codec::Snappy => Inner::Snappy(Snappy::new(out)),
+            Codec::Snappy => Inner::Snappy(Box::new(Snappy::new(out))),
             Codec::Lz4 => {
                 let info = FrameInfo::new().block_size(BlockSize::Max64KB).block_mode(BlockMode::Independent);
                 Inner::Lz4(Box::new(FrameEncoder::with_frame_info(info, out)))

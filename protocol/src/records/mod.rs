@@ -11,7 +11,10 @@
 //! |---|---|
 //! | offsets and timestamps of any batch, any codec | [`RecordReader`], [`first_at_or_after`], [`first_of_max_timestamp`], [`first_without_key`] |
 //! | keys, values and headers of an uncompressed batch, as slices of it | [`records`] |
+//! | keys of any batch, piece by piece | [`RecordReader::read_key`] |
+//! | any batch with some of its records | [`retain`], [`emptied`] |
 //! | writing an uncompressed batch | [`BatchBuilder`] |
+//! | compressing what is in a batch | [`Compressor`] |
 //!
 //! Source: Apache Kafka, `org.apache.kafka.common.record.DefaultRecord` and `DefaultRecordBatch`.
 
@@ -20,6 +23,7 @@ mod compress;
 mod decompress;
 mod lz4;
 mod reader;
+mod retain;
 mod slices;
 mod snappy;
 mod varint;
@@ -28,6 +32,7 @@ mod window;
 pub use builder::BatchBuilder;
 pub use compress::{Codec, Compressor};
 pub use reader::{RecordPosition, RecordReader, first_at_or_after, first_of_max_timestamp, first_without_key};
+pub use retain::{emptied, retain};
 pub use slices::{Headers, Record, RecordHeader, Records, records};
 
 use std::io::{self, ErrorKind};

@@ -1,6 +1,6 @@
 //! Offsets and timestamps of a batch's records, whatever the codec; bodies are passed over.
 
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
 
 use super::decompress::{self, Source};
 use super::{RecordError, varint};
@@ -50,8 +50,40 @@ impl<'a> RecordReader<'a> {
         Ok(Some(position))
     }
 
-    /// The length of the current record's key, -1 for none. Must come right after the record's position.
-    fn read_key_length(&mut self) -> Result<i32, RecordError> {
+    /// Passes the current record's key to `sink`, piece by piece; whether it has one. Must come right after the record's position.
+    ///
+    /// # Errors
+    /// As reading the record.
+    pub fn read_key(&mut self, mut sink: impl FnMut(&[u8])) -> Result<bool, RecordError> {
+        let length = self.read_length()?;
+        let piece = |bytes: &[u8]| {
+            sink(bytes);
+            Ok(())
+        };
+        self.pass(u64::try_from(length).unwrap_or(0), piece)?;
+        Ok(length >= 0)
+    }
+
+    /// Whether the current record has a value. Must come right after its key.
+    ///
+    /// # Errors
+    /// As reading the record.
+    pub fn read_has_value(&mut self) -> Result<bool, RecordError> {
+        Ok(self.read_length()? >= 0)
+    }
+
+    /// Bytes of the current record that were not read.
+    pub(super) fn body_left(&self) -> u64 {
+        self.body_left
+    }
+
+    /// Passes what was not read of the current record to `out`.
+    pub(super) fn copy_body(&mut self, out: &mut impl Write) -> Result<(), RecordError> {
+        self.pass(self.body_left, |bytes| out.write_all(bytes))
+    }
+
+    /// The length of a field of the current record, -1 for none.
+    fn read_length(&mut self) -> Result<i32, RecordError> {
         let mut body = self.source.by_ref().take(self.body_left);
         let length = varint::read_int(&mut body)?;
         self.body_left = body.limit();
@@ -59,14 +91,22 @@ impl<'a> RecordReader<'a> {
     }
 
     fn skip_body(&mut self) -> Result<(), RecordError> {
-        while self.body_left > 0 {
-            let available = self.source.fill_buf()?.len();
-            if available == 0 {
+        self.pass(self.body_left, |_| Ok(()))
+    }
+
+    /// Passes the next `count` bytes of the current record to `sink`.
+    fn pass(&mut self, count: u64, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), RecordError> {
+        let mut left = count;
+        self.body_left = self.body_left.checked_sub(count).ok_or(RecordError::Truncated)?;
+        while left > 0 {
+            let available = self.source.fill_buf()?;
+            let now = available.len().min(usize::try_from(left).unwrap_or(available.len()));
+            if now == 0 {
                 return Err(RecordError::Truncated);
             }
-            let skipped = available.min(usize::try_from(self.body_left).unwrap_or(available));
-            self.source.consume(skipped);
-            self.body_left -= skipped as u64;
+            sink(available.get(..now).unwrap_or_default())?;
+            self.source.consume(now);
+            left -= now as u64;
         }
         Ok(())
     }
@@ -109,7 +149,7 @@ pub fn first_of_max_timestamp(batch: &[u8]) -> Result<Option<RecordPosition>, Re
 pub fn first_without_key(batch: &[u8]) -> Result<Option<RecordPosition>, RecordError> {
     let mut reader = RecordReader::new(batch)?;
     while let Some(record) = reader.next().transpose()? {
-        if reader.read_key_length()? < 0 {
+        if reader.read_length()? < 0 {
             return Ok(Some(record));
         }
     }

@@ -35,6 +35,12 @@ pub(super) fn read_unsigned(source: &mut impl Read, max_bytes: u32) -> Result<u6
     Err(RecordError::Invalid("a varint is too long"))
 }
 
+/// Bytes of a varint.
+pub(super) fn len(value: i64) -> u64 {
+    let raw = ((value << 1) ^ (value >> 63)) as u64;
+    u64::from((64 - raw.leading_zeros()).max(1).div_ceil(7))
+}
+
 /// Writes a varint; 32-bit values have the same form.
 pub(super) fn put(out: &mut Vec<u8>, value: i64) {
     let mut raw = ((value << 1) ^ (value >> 63)) as u64;
@@ -54,6 +60,7 @@ mod tests {
         for value in [0, -1, 1, 63, 64, -64, -65, 300, i64::from(i32::MAX), i64::from(i32::MIN), i64::MAX, i64::MIN] {
             let mut bytes = Vec::new();
             put(&mut bytes, value);
+            assert_eq!(len(value), bytes.len() as u64, "{value}");
             assert_eq!(read_long(&mut &bytes[..]), Ok(value));
             if let Ok(short) = i32::try_from(value) {
                 assert_eq!(read_int(&mut &bytes[..]), Ok(short));
