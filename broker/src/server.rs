@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use catena_storage::fs::RealFileSystem;
 use catena_storage::{OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
 use rustix::process::{Resource, Rlimit};
 use thiserror::Error;
@@ -114,6 +115,7 @@ impl Server {
         let bound = bind(&config).await?;
         let scrapes = bind_metrics(&config).await?;
         let options = StorageOptions {
+            fs: Arc::new(RealFileSystem),
             journal_segment_bytes: config.journal_segment_bytes,
             retention_check_interval: config.retention_check_interval,
             cleaner: config.cleaner.clone(),

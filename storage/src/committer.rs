@@ -81,7 +81,7 @@ impl Committer {
     pub fn start(store: &Arc<Store>, journal_bytes: u64) -> io::Result<Self> {
         let (to_check, checks) = unbounded();
         let (done, checked) = unbounded();
-        let journal = Journal::new(journal_dir(&store.dir), store.epoch, journal_bytes);
+        let journal = Journal::new(store.fs.clone(), journal_dir(&store.dir), store.epoch, journal_bytes);
         let mut rounds =
             Rounds { store: store.clone(), journal, journaled: HashMap::new(), unchecked: 0, to_check, checked };
         let committing = std::thread::Builder::new().name("commit".into()).spawn(move || rounds.run())?;

@@ -4,7 +4,10 @@
 //! broker against its table of settings).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::fs::{FileSystem, RealFileSystem};
 
 /// Settings of one partition log.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +146,8 @@ pub enum TimestampType {
 /// Settings of the store itself.
 #[derive(Debug, Clone)]
 pub struct StorageOptions {
+    /// Through which all files are reached.
+    pub fs: Arc<dyn FileSystem>,
     /// Size of one journal file, bytes.
     pub journal_segment_bytes: u64,
     /// How often retention looks at the logs (`log.retention.check.interval.ms`).
@@ -158,6 +163,7 @@ pub struct StorageOptions {
 impl Default for StorageOptions {
     fn default() -> Self {
         Self {
+            fs: Arc::new(RealFileSystem),
             journal_segment_bytes: 64 << 20,
             retention_check_interval: Duration::from_secs(300),
             cleaner: CleanerOptions::default(),

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use bytes::{Buf, BufMut};
 
+use crate::fs::FileSystem;
 use crate::mapping::MappedFile;
 
 /// Bytes of an entry in the file.
@@ -50,14 +51,14 @@ struct Inner {
 
 impl Index {
     /// The index in the file at `path` as far as it is good and speaks of the first `segment_len` bytes; empty if there is none.
-    pub fn load(path: &Path, segment_len: u64) -> Self {
-        let file = std::fs::metadata(path).and_then(|meta| MappedFile::open(path, whole_entries(meta.len())));
+    pub fn load(fs: &dyn FileSystem, path: &Path, segment_len: u64) -> Self {
+        let file = fs.len(path).and_then(|len| MappedFile::open(fs, path, whole_entries(len)));
         let Ok(file) = file else { return Self::default() };
         let mut good = 0;
         while Inner::entry_at(&file, good).is_some_and(|entry| u64::from(entry.position) < segment_len) {
             good += 1;
         }
-        let file = MappedFile::open(path, good * ENTRY_LEN).ok();
+        let file = MappedFile::open(fs, path, good * ENTRY_LEN).ok();
         Self { inner: RwLock::new(Inner { file, recent: Vec::new() }), flushing: Mutex::new(()) }
     }
 
@@ -90,7 +91,7 @@ impl Index {
     ///
     /// # Errors
     /// Of the file system; the entries then stay in memory.
-    pub fn flush(&self, path: &Path, synced_len: u64) -> io::Result<()> {
+    pub fn flush(&self, fs: &dyn FileSystem, path: &Path, synced_len: u64) -> io::Result<()> {
         let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let ready = self.read(|inner| {
             let synced = |entry: &&IndexEntry| u64::from(entry.position) < synced_len;
@@ -99,7 +100,7 @@ impl Index {
         if ready.is_empty() {
             return Ok(());
         }
-        let made = if self.read(|inner| inner.file.is_none()) { Some(MappedFile::create(path)?) } else { None };
+        let made = if self.read(|inner| inner.file.is_none()) { Some(MappedFile::create(fs, path)?) } else { None };
         let bytes: Vec<u8> = ready.iter().flat_map(encode).collect();
         if let Some(file) = made {
             file.append([&bytes, &[]])?;
@@ -189,6 +190,7 @@ fn decode(mut bytes: &[u8]) -> Option<IndexEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::RealFileSystem;
 
     fn entry(at: i64) -> IndexEntry {
         IndexEntry { offset: at * 10, timestamp_before: at * 100 - 1, stamp: at, position: at as u32 * 1_000 }
@@ -197,7 +199,7 @@ mod tests {
     fn filled(path: &Path) -> Index {
         let index = Index::default();
         (1..=20).for_each(|at| index.push(entry(at)));
-        index.flush(path, 12_500).unwrap();
+        index.flush(&RealFileSystem, path, 12_500).unwrap();
         index
     }
 
@@ -219,9 +221,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("i");
         drop(filled(&path));
-        assert_eq!(Index::load(&path, u64::MAX).last(), Some(entry(12)));
-        assert_eq!(Index::load(&path, 5_001).last(), Some(entry(5)));
-        assert_eq!(Index::load(&dir.path().join("none"), 1).last(), None);
+        assert_eq!(Index::load(&RealFileSystem, &path, u64::MAX).last(), Some(entry(12)));
+        assert_eq!(Index::load(&RealFileSystem, &path, 5_001).last(), Some(entry(5)));
+        assert_eq!(Index::load(&RealFileSystem, &dir.path().join("none"), 1).last(), None);
     }
 
     #[test]
@@ -232,6 +234,6 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[3 * ENTRY_LEN as usize + 5] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(Index::load(&path, u64::MAX).last(), Some(entry(3)));
+        assert_eq!(Index::load(&RealFileSystem, &path, u64::MAX).last(), Some(entry(3)));
     }
 }

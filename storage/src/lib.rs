@@ -17,6 +17,7 @@ mod commit;
 mod committer;
 mod config;
 mod error;
+mod files;
 pub mod fs;
 mod ids;
 mod index;

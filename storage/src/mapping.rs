@@ -10,7 +10,6 @@
 //! A page that cannot be read from the disk is a SIGBUS here as in every program that maps files.
 #![allow(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::ops::{Deref, Range};
 use std::path::Path;
@@ -18,9 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
+use memmap2::MmapRaw;
+
+use crate::fs::{self, File, FileSystem, Open};
 
 /// The first allocation, and the smallest step.
 const STEP_MIN: u64 = 16 * 1024;
@@ -31,7 +30,7 @@ const MAP_MIN: u64 = 1024 * 1024;
 
 /// An append-only file with a readable front.
 pub struct MappedFile {
-    file: Arc<File>,
+    file: Arc<dyn File>,
     tail: Mutex<Tail>,
     len: AtomicU64,
     map: RwLock<Option<Arc<MmapRaw>>>,
@@ -54,41 +53,30 @@ impl MappedFile {
     ///
     /// # Errors
     /// Of the file system.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        Ok(Self::new(file, 0, 0))
+    pub fn create(fs: &dyn FileSystem, path: &Path) -> io::Result<Self> {
+        Ok(Self::new(fs.open(path, Open::Create)?, 0, 0))
     }
 
     /// Opens a file whose first `len` bytes are good.
     ///
     /// # Errors
     /// Of the file system; `UnexpectedEof` when the file is shorter.
-    pub fn open(path: &Path, len: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let allocated = file.metadata()?.len();
+    pub fn open(fs: &dyn FileSystem, path: &Path, len: u64) -> io::Result<Self> {
+        let file = fs.open(path, Open::Write)?;
+        let allocated = file.len()?;
         if allocated < len {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{}: too short", path.display())));
         }
         Ok(Self::new(file, len, allocated))
     }
 
-    fn new(file: File, len: u64, allocated: u64) -> Self {
-        Self {
-            file: Arc::new(file),
-            tail: Mutex::new(Tail { allocated }),
-            len: AtomicU64::new(len),
-            map: RwLock::new(None),
-        }
+    fn new(file: Arc<dyn File>, len: u64, allocated: u64) -> Self {
+        Self { file, tail: Mutex::new(Tail { allocated }), len: AtomicU64::new(len), map: RwLock::new(None) }
     }
 
     /// Bytes that can be read.
     pub fn len(&self) -> u64 {
         self.len.load(Ordering::Acquire)
-    }
-
-    #[cfg(test)]
-    fn file(&self) -> &Arc<File> {
-        &self.file
     }
 
     /// Appends `parts` and makes them readable; returns where they begin. Nothing has changed after an error.
@@ -102,7 +90,7 @@ impl MappedFile {
         if end > tail.allocated {
             tail.allocated = self.allocate(tail.allocated, end)?;
         }
-        self.write_all(parts, position)?;
+        fs::write_all(&*self.file, &mut parts.map(IoSlice::new), position)?;
         self.len.store(end, Ordering::Release);
         Ok(position)
     }
@@ -113,34 +101,19 @@ impl MappedFile {
         let needed = needed.next_multiple_of(4096);
         let generous = needed.max(allocated + allocated.clamp(STEP_MIN, STEP_MAX));
         match self.allocate_to(allocated, generous) {
-            Err(Errno::NOSPC) if needed < generous => Ok(self.allocate_to(allocated, needed)?),
-            outcome => Ok(outcome?),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && needed < generous => {
+                self.allocate_to(allocated, needed)
+            }
+            outcome => outcome,
         }
     }
 
-    fn allocate_to(&self, allocated: u64, target: u64) -> Result<u64, Errno> {
-        match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), allocated, target - allocated) {
+    fn allocate_to(&self, allocated: u64, target: u64) -> io::Result<u64> {
+        match self.file.allocate(allocated, target - allocated) {
             // Some file systems cannot: the write itself then finds out whether there is space.
-            Ok(()) | Err(Errno::OPNOTSUPP) => Ok(target),
-            Err(error) => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+            _ => Ok(target),
         }
-    }
-
-    fn write_all(&self, parts: [&[u8]; 2], mut position: u64) -> io::Result<()> {
-        let [mut head, mut body] = parts;
-        while !head.is_empty() || !body.is_empty() {
-            let written = match rustix::io::pwritev(&self.file, &[IoSlice::new(head), IoSlice::new(body)], position) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let of_head = written.min(head.len());
-            head = &head[of_head..];
-            body = &body[written - of_head..];
-            position += written as u64;
-        }
-        Ok(())
     }
 
     /// Gives back what is allocated beyond the last byte.
@@ -159,7 +132,7 @@ impl MappedFile {
     /// Of the file system; the state of the file on the disk is then unknown.
     pub fn sync(&self) -> io::Result<u64> {
         let len = self.len();
-        self.file.sync_data()?;
+        self.file.sync()?;
         Ok(len)
     }
 
@@ -184,7 +157,7 @@ impl MappedFile {
         }
         let len = (self.len() * 4).max(MAP_MIN);
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        let map = Arc::new(MmapOptions::new().len(len).map_raw_read_only(&*self.file)?);
+        let map = self.file.map(len)?;
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = Some(map.clone());
         Ok(map)
     }
@@ -216,11 +189,12 @@ impl AsRef<[u8]> for View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::RealFileSystem;
 
     #[test]
     fn views_stay_as_they_were_while_the_file_grows() {
         let dir = tempfile::tempdir().unwrap();
-        let file = MappedFile::create(&dir.path().join("f")).unwrap();
+        let file = MappedFile::create(&RealFileSystem, &dir.path().join("f")).unwrap();
         assert_eq!(file.append([b"head", b"body"]).unwrap(), 0);
         let early = file.view(0..8).unwrap();
         for _ in 0..100 {
@@ -230,16 +204,16 @@ mod tests {
         assert_eq!(&*file.view(4..10).unwrap(), b"body\x07\x07");
         assert!(file.view(0..file.len() + 1).is_err());
         file.trim().unwrap();
-        assert_eq!(file.file().metadata().unwrap().len(), file.len());
+        assert_eq!(file.file.len().unwrap(), file.len());
         assert_eq!(&early.into_bytes()[..], b"headbody");
     }
 
     #[test]
     fn a_quiet_file_takes_little_space() {
         let dir = tempfile::tempdir().unwrap();
-        let file = MappedFile::create(&dir.path().join("f")).unwrap();
+        let file = MappedFile::create(&RealFileSystem, &dir.path().join("f")).unwrap();
         file.append([b"x", b""]).unwrap();
-        assert!(file.file().metadata().unwrap().len() <= 16 * 1024);
+        assert!(file.file.len().unwrap() <= 16 * 1024);
     }
 
     #[test]
@@ -247,7 +221,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         std::fs::write(&path, b"abc").unwrap();
-        assert!(MappedFile::open(&path, 4).is_err());
-        assert_eq!(&*MappedFile::open(&path, 3).unwrap().view(0..3).unwrap(), b"abc");
+        assert!(MappedFile::open(&RealFileSystem, &path, 4).is_err());
+        assert_eq!(&*MappedFile::open(&RealFileSystem, &path, 3).unwrap().view(0..3).unwrap(), b"abc");
     }
 }

@@ -10,9 +10,7 @@
 //! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +20,7 @@ use catena_protocol::batch::crc_matches;
 use crate::batches::Batches;
 use crate::catalog::{Catalog, ChainRecord};
 use crate::error::StoreError;
+use crate::fs::{self, File, FileSystem, Open};
 use crate::ids::{ChainId, SegmentId};
 use crate::index::Index;
 use crate::journal;
@@ -48,41 +47,47 @@ pub struct RecoveryReport {
 ///
 /// # Errors
 /// When a file or the catalog cannot be read or written.
-pub fn recover(dir: &Path, catalog: &Catalog, report: &mut RecoveryReport) -> io::Result<Vec<ChainRecord>> {
-    let chains_dir: Arc<Path> = chains_dir(dir).into();
+pub fn recover(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    catalog: &Catalog,
+    report: &mut RecoveryReport,
+) -> io::Result<Vec<ChainRecord>> {
+    let chains_dir = chains_dir(dir);
     let mut chains = catalog.chains().map_err(to_io)?;
     let open: HashMap<ChainId, usize> =
         chains.iter().enumerate().filter(|(_, chain)| chain.end.is_none()).map(|(at, chain)| (chain.id, at)).collect();
     report.open_chains = open.len() as u64;
     let mut files = HashMap::new();
-    report.journal_slots = journal::replay(&journal_dir(dir), |range, bytes| {
+    report.journal_slots = journal::replay(fs, &journal_dir(dir), |range, bytes| {
         // Slots of sealed or deleted chains, and of chains that were never acknowledged, say nothing any more.
         if !open.contains_key(&range.segment.chain) {
             return Ok(());
         }
-        let file = open_for_replay(&mut files, &chains_dir, range.segment)?;
-        file.write_all_at(bytes, range.position)
+        let file = open_for_replay(fs, &mut files, &chains_dir, range.segment)?;
+        fs::write_all(&**file, &mut [IoSlice::new(bytes)], range.position)
     })?;
     drop(files);
     let mut sealed = Vec::with_capacity(open.len());
     for at in open.into_values() {
-        seal(&chains_dir, &mut chains[at], report)?;
+        seal(fs, &chains_dir, &mut chains[at], report)?;
         sealed.push(chains[at].clone());
     }
-    sync_all(dir, &chains_dir, &sealed)?;
+    sync_all(fs, dir, &chains_dir, &sealed)?;
     if !sealed.is_empty() {
         catalog.put_chains(&sealed, &[]).map_err(to_io)?;
     }
-    journal::remove_all(&journal_dir(dir))?;
+    journal::remove_all(fs, &journal_dir(dir))?;
     chains.retain(|chain| chain.end != Some(chain.start));
     Ok(chains)
 }
 
 fn open_for_replay<'a>(
-    files: &'a mut HashMap<SegmentId, File>,
+    fs: &dyn FileSystem,
+    files: &'a mut HashMap<SegmentId, Arc<dyn File>>,
     chains_dir: &Path,
     id: SegmentId,
-) -> io::Result<&'a File> {
+) -> io::Result<&'a Arc<dyn File>> {
     // One run touches few segments at a time; a bounded set of open files is enough.
     const OPEN_FILES_MAX: usize = 256;
     if files.len() >= OPEN_FILES_MAX && !files.contains_key(&id) {
@@ -91,22 +96,26 @@ fn open_for_replay<'a>(
     match files.entry(id) {
         std::collections::hash_map::Entry::Occupied(held) => Ok(held.into_mut()),
         std::collections::hash_map::Entry::Vacant(free) => {
-            std::fs::create_dir_all(id.directory(chains_dir))?;
-            let file = OpenOptions::new().write(true).create(true).truncate(false).open(id.log_path(chains_dir))?;
-            Ok(free.insert(file))
+            fs.create_dir_all(&id.directory(chains_dir))?;
+            Ok(free.insert(fs.open(&id.log_path(chains_dir), Open::WriteOrCreate)?))
         }
     }
 }
 
 /// Finds the end of an open chain. Only its last segment can hold anything that is not good: an earlier one was complete and
 /// durable before the catalog learned of the next.
-fn seal(chains_dir: &Arc<Path>, chain: &mut ChainRecord, report: &mut RecoveryReport) -> io::Result<()> {
+fn seal(
+    fs: &dyn FileSystem,
+    chains_dir: &Path,
+    chain: &mut ChainRecord,
+    report: &mut RecoveryReport,
+) -> io::Result<()> {
     let Some(tail) = chain.segments.last_mut() else {
         chain.end = Some(chain.start);
         return Ok(());
     };
     let id = SegmentId { chain: chain.id, base_offset: tail.base_offset };
-    let scan = scan_tail(chains_dir, id, report)?;
+    let scan = scan_tail(fs, chains_dir, id, report)?;
     *tail = SegmentSummary { base_offset: tail.base_offset, len: scan.len, max_timestamp: scan.max_timestamp };
     chain.end = Some(scan.next_offset);
     Ok(())
@@ -118,23 +127,23 @@ struct Scan {
     max_timestamp: i64,
 }
 
-fn scan_tail(chains_dir: &Arc<Path>, id: SegmentId, report: &mut RecoveryReport) -> io::Result<Scan> {
+fn scan_tail(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId, report: &mut RecoveryReport) -> io::Result<Scan> {
     let path = id.log_path(chains_dir);
-    let allocated = match std::fs::metadata(&path) {
-        Ok(meta) => meta.len(),
+    let allocated = match fs.len(&path) {
+        Ok(len) => len,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Scan { len: 0, next_offset: id.base_offset, max_timestamp: NO_TIMESTAMP });
         }
         Err(error) => return Err(error),
     };
-    let vouched = Index::load(&id.index_path(chains_dir), allocated).last();
+    let vouched = Index::load(fs, &id.index_path(chains_dir), allocated).last();
     let from = vouched.map_or(0, |entry| u64::from(entry.position));
     let mut scan = Scan {
         len: from,
         next_offset: vouched.map_or(id.base_offset, |entry| entry.offset),
         max_timestamp: vouched.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before),
     };
-    let file = MappedFile::open(&path, allocated)?;
+    let file = MappedFile::open(fs, &path, allocated)?;
     scan_batches(&file.view(from..allocated)?, &mut scan);
     report.bytes_scanned += scan.len - from;
     report.bytes_cut += garbage_after(&path, &file.view(scan.len..allocated)?, scan.len);
@@ -167,18 +176,18 @@ fn garbage_after(path: &Path, rest: &[u8], len: u64) -> u64 {
     garbage
 }
 
-fn sync_all(dir: &Path, chains_dir: &Path, chains: &[ChainRecord]) -> io::Result<()> {
+fn sync_all(fs: &dyn FileSystem, dir: &Path, chains_dir: &Path, chains: &[ChainRecord]) -> io::Result<()> {
     if chains.len() > SYNC_EACH_MAX {
-        return Ok(rustix::fs::syncfs(File::open(dir)?)?);
+        return fs.sync_all(dir);
     }
     for chain in chains {
         for (id, summary) in chain.segment_ids().zip(&chain.segments) {
-            match File::open(id.log_path(chains_dir)) {
-                Ok(file) => file.sync_all()?,
+            match fs.open(&id.log_path(chains_dir), Open::Read) {
+                Ok(file) => file.sync()?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound && summary.len == 0 => continue,
                 Err(error) => return Err(error),
             }
-            File::open(id.directory(chains_dir))?.sync_all()?;
+            fs.sync_dir(&id.directory(chains_dir))?;
         }
     }
     Ok(())

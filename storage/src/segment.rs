@@ -8,7 +8,6 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +15,7 @@ use catena_protocol::batch::BatchHeader;
 
 use crate::batches::{Batches, Found};
 use crate::error::StoreError;
+use crate::files::ChainFiles;
 use crate::ids::SegmentId;
 use crate::index::{Index, IndexEntry};
 use crate::mapping::{MappedFile, View};
@@ -42,7 +42,7 @@ pub struct SegmentSummary {
 pub struct Segment {
     /// Its name.
     pub id: SegmentId,
-    chains: Arc<Path>,
+    files: Arc<ChainFiles>,
     file: OnceLock<MappedFile>,
     index: OnceLock<Index>,
     /// Bytes of a sealed segment; of an open one the file knows.
@@ -58,32 +58,32 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Makes the file of a new, empty segment in the directory `chains`.
+    /// Makes the file of a new, empty segment.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn create(chains: &Arc<Path>, id: SegmentId) -> io::Result<Self> {
-        std::fs::create_dir_all(id.directory(chains))?;
-        let file = MappedFile::create(&id.log_path(chains))?;
-        let segment = Self::new(chains, id, 0, NO_TIMESTAMP);
+    pub fn create(files: &Arc<ChainFiles>, id: SegmentId) -> io::Result<Self> {
+        files.fs.create_dir_all(&id.directory(&files.dir))?;
+        let file = MappedFile::create(&*files.fs, &id.log_path(&files.dir))?;
+        let segment = Self::new(files, id, 0, NO_TIMESTAMP);
         let _ = segment.file.set(file);
         let _ = segment.index.set(Index::default());
         Ok(segment)
     }
 
     /// A sealed segment, not yet opened.
-    pub fn sealed(chains: &Arc<Path>, id: crate::ids::ChainId, summary: SegmentSummary) -> Self {
+    pub fn sealed(files: &Arc<ChainFiles>, id: crate::ids::ChainId, summary: SegmentSummary) -> Self {
         let id = SegmentId { chain: id, base_offset: summary.base_offset };
-        let mut segment = Self::new(chains, id, summary.len, summary.max_timestamp);
+        let mut segment = Self::new(files, id, summary.len, summary.max_timestamp);
         segment.registered = AtomicBool::new(true);
         segment.entry_synced = AtomicBool::new(true);
         segment
     }
 
-    fn new(chains: &Arc<Path>, id: SegmentId, len: u64, max_timestamp: i64) -> Self {
+    fn new(files: &Arc<ChainFiles>, id: SegmentId, len: u64, max_timestamp: i64) -> Self {
         Self {
             id,
-            chains: chains.clone(),
+            files: files.clone(),
             file: OnceLock::new(),
             index: OnceLock::new(),
             sealed_len: len,
@@ -106,7 +106,7 @@ impl Segment {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let opened = MappedFile::open(&self.id.log_path(&self.chains), self.sealed_len)?;
+        let opened = MappedFile::open(&*self.files.fs, &self.id.log_path(&self.files.dir), self.sealed_len)?;
         // Two readers may open it at once: one of the two stays.
         Ok(self.file.get_or_init(|| opened))
     }
@@ -114,9 +114,9 @@ impl Segment {
     /// The index; that of a sealed segment is loaded at the first use, and what its file lacks is read off the batches.
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
-            let index = Index::load(&self.id.index_path(&self.chains), self.sealed_len);
+            let index = Index::load(&*self.files.fs, &self.id.index_path(&self.files.dir), self.sealed_len);
             if let Err(error) = self.complete(&index) {
-                tracing::warn!("cannot index {}: {error}", self.id.log_path(&self.chains).display());
+                tracing::warn!("cannot index {}: {error}", self.id.log_path(&self.files.dir).display());
             }
             index
         })
@@ -223,8 +223,8 @@ impl Segment {
     pub fn sync(&self) -> io::Result<()> {
         let len = self.file()?.sync()?;
         if !self.entry_synced.load(Ordering::Acquire) {
-            std::fs::File::open(self.id.directory(&self.chains))?.sync_all()?;
-            std::fs::File::open(&self.chains)?.sync_all()?;
+            self.files.fs.sync_dir(&self.id.directory(&self.files.dir))?;
+            self.files.fs.sync_dir(&self.files.dir)?;
         }
         self.synced_to(len)
     }
@@ -253,7 +253,7 @@ impl Segment {
     pub fn flush_index(&self) -> io::Result<()> {
         let len = self.in_place_len();
         self.index_flushed_len.store(len, Ordering::Release);
-        self.index().flush(&self.id.index_path(&self.chains), len)
+        self.index().flush(&*self.files.fs, &self.id.index_path(&self.files.dir), len)
     }
 
     /// Gives back allocated space; the segment is not appended to any more.
@@ -268,8 +268,8 @@ impl Segment {
 
     /// Removes the files. Readers that have mapped them go on.
     pub fn remove_files(&self) {
-        for path in [self.id.log_path(&self.chains), self.id.index_path(&self.chains)] {
-            if let Err(error) = std::fs::remove_file(&path)
+        for path in [self.id.log_path(&self.files.dir), self.id.index_path(&self.files.dir)] {
+            if let Err(error) = self.files.fs.remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
             {
                 tracing::warn!("cannot remove {}: {error}", path.display());

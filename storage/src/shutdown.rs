@@ -2,7 +2,6 @@
 //!
 //! What must always hold: segments are durable in place before chains are sealed in the catalog, and sealed before the journal goes.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ pub fn seal_all(store: &Store, mut logs: Vec<Arc<PartitionLog>>) -> Result<(), S
     if !chains.is_empty() || !producers.is_empty() {
         store.catalog.put_chains(&chains, &producers)?;
     }
-    journal::remove_all(&journal_dir(&store.dir)).map_err(failed)
+    journal::remove_all(&*store.fs, &journal_dir(&store.dir)).map_err(failed)
 }
 
 fn sync(store: &Store, segments: &[Arc<Segment>]) -> io::Result<()> {
@@ -39,6 +38,6 @@ fn sync(store: &Store, segments: &[Arc<Segment>]) -> io::Result<()> {
         return behind.into_iter().try_for_each(|segment| segment.sync());
     }
     let lens: Vec<u64> = behind.iter().map(|segment| segment.len()).collect();
-    rustix::fs::syncfs(File::open(&store.dir)?)?;
+    store.fs.sync_all(&store.dir)?;
     behind.into_iter().zip(lens).try_for_each(|(segment, len)| segment.synced_to(len))
 }

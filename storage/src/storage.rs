@@ -99,9 +99,9 @@ impl Storage {
         let epoch =
             u32::try_from(epoch).map_err(|_| damaged(StoreError::Failed("broker epochs are used up".into())))?;
         let mut report = RecoveryReport::default();
-        let chains = recovery::recover(dir, &catalog, &mut report).map_err(io)?;
+        let chains = recovery::recover(&*options.fs, dir, &catalog, &mut report).map_err(io)?;
         let records = catalog.topics().map_err(damaged)?;
-        let store = Arc::new(Store::new(dir.to_owned(), catalog, epoch));
+        let store = Arc::new(Store::new(options.fs.clone(), dir.to_owned(), catalog, epoch));
         let topics = load_topics(&store, &options, records, chains);
         let committer = Committer::start(&store, options.journal_segment_bytes).map_err(io)?;
         let sweeper = sweep::start(&store).map_err(io)?;

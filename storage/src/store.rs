@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use crate::catalog::Catalog;
 use crate::commit::Commits;
 use crate::error::StoreError;
+use crate::files::ChainFiles;
+use crate::fs::FileSystem;
 use crate::ids::ChainId;
 use crate::log::PartitionLog;
 use crate::stamp::Stamps;
@@ -25,8 +27,10 @@ pub const SYNC_EACH_MAX: usize = 16;
 pub struct Store {
     /// The data directory.
     pub dir: PathBuf,
-    /// The directory of the segments.
-    pub chains: Arc<Path>,
+    /// Through which its files are reached.
+    pub fs: Arc<dyn FileSystem>,
+    /// The files of the segments.
+    pub files: Arc<ChainFiles>,
     /// Topics, chains, ids.
     pub catalog: Catalog,
     /// The queue to the committer.
@@ -72,9 +76,10 @@ pub struct StoreStats {
 
 impl Store {
     /// A store in `dir` in broker epoch `epoch`.
-    pub fn new(dir: PathBuf, catalog: Catalog, epoch: u32) -> Self {
+    pub fn new(fs: Arc<dyn FileSystem>, dir: PathBuf, catalog: Catalog, epoch: u32) -> Self {
         Self {
-            chains: chains_dir(&dir).into(),
+            files: Arc::new(ChainFiles { fs: fs.clone(), dir: chains_dir(&dir) }),
+            fs,
             dir,
             catalog,
             commits: Commits::new(),

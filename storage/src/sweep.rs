@@ -5,13 +5,13 @@
 //! in the catalog yet. Nothing below a segment's length in the catalog is cut.
 
 use std::collections::HashMap;
-use std::fs::{self, DirEntry, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::catalog::ChainRecord;
+use crate::fs::{Entry, Open};
 use crate::ids::SegmentId;
 use crate::store::Store;
 
@@ -32,11 +32,8 @@ fn sweep(store: &Store) -> io::Result<usize> {
     let chains = store.catalog.chains().map_err(|error| io::Error::other(error.to_string()))?;
     let owned: HashMap<SegmentId, u64> = chains.iter().flat_map(lengths).collect();
     let mut removed = 0;
-    for directory in fs::read_dir(&store.chains)? {
-        let directory = directory?.path();
-        if directory.is_dir() {
-            removed += sweep_directory(store, &directory, &owned)?;
-        }
+    for directory in store.fs.read_dir(&store.files.dir)?.iter().filter(|entry| entry.is_dir) {
+        removed += sweep_directory(store, &store.files.dir.join(&directory.name), &owned)?;
     }
     Ok(removed)
 }
@@ -47,16 +44,16 @@ fn lengths(chain: &ChainRecord) -> impl Iterator<Item = (SegmentId, u64)> {
 
 fn sweep_directory(store: &Store, directory: &Path, owned: &HashMap<SegmentId, u64>) -> io::Result<usize> {
     let mut removed = 0;
-    for file in fs::read_dir(directory)?.flatten() {
+    for file in store.fs.read_dir(directory)? {
         if store.check_appendable().is_err() {
             break;
         }
-        let name = file.file_name();
-        let id = name.to_str().and_then(SegmentId::of_file_name).filter(|id| id.chain.epoch < store.epoch);
+        let path = directory.join(&file.name);
+        let id = SegmentId::of_file_name(&file.name).filter(|id| id.chain.epoch < store.epoch);
         let swept = match id.map(|id| owned.get(&id)) {
             None => continue,
-            Some(None) => fs::remove_file(file.path()).map(|()| removed += 1),
-            Some(Some(len)) => trim(&file, *len),
+            Some(None) => store.fs.remove_file(&path).map(|()| removed += 1),
+            Some(Some(len)) => trim(store, &path, &file, *len),
         };
         // The topic may be deleted at the same time.
         swept.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
@@ -65,9 +62,9 @@ fn sweep_directory(store: &Store, directory: &Path, owned: &HashMap<SegmentId, u
 }
 
 /// Cuts what a segment had allocated beyond `len`.
-fn trim(file: &DirEntry, len: u64) -> io::Result<()> {
-    if file.path().extension().is_some_and(|kind| kind == "log") && file.metadata()?.len() > len {
-        OpenOptions::new().write(true).open(file.path())?.set_len(len)?;
+fn trim(store: &Store, path: &Path, file: &Entry, len: u64) -> io::Result<()> {
+    if file.name.ends_with(".log") && file.len > len {
+        store.fs.open(path, Open::Write)?.set_len(len)?;
     }
     Ok(())
 }

@@ -104,7 +104,48 @@ pub trait FileSystem: Debug + Send + Sync {
     fn is_mount_point(&self, dir: &Path) -> io::Result<bool>;
 }
 
+/// Parts that the system takes in one call (`IOV_MAX`).
+const PARTS_MAX: usize = 1024;
+
+/// Writes all of `parts` one after the other from `position` on.
+///
+/// # Errors
+/// Of the system; any part of the bytes may be written then.
+pub fn write_all(file: &dyn File, mut parts: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match file.write_at(&parts[..parts.len().min(PARTS_MAX)], position) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                IoSlice::advance_slices(&mut parts, written);
+                position += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Fills `buffer` from `position` on; returns how many bytes there were, fewer only at the end of the file.
+///
+/// # Errors
+/// Of the system.
+pub fn read_full(file: &dyn File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], position + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
 /// An open file. All errors are those of the system.
+#[allow(clippy::len_without_is_empty)]
 pub trait File: Debug + Send + Sync {
     /// Bytes of the file, allocated ones included.
     ///

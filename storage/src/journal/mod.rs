@@ -8,20 +8,17 @@
 
 pub mod slot;
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
+use crate::fs::{self, File, FileSystem, Open};
 
 use slot::{FileId, Range, SLOT_ALIGNMENT, read_slot, slot_head, slot_len};
 
-/// Parts that the system takes in one call (`IOV_MAX`).
-const PARTS_MAX: usize = 1024;
-
 /// Writes slots.
 pub struct Journal {
+    fs: Arc<dyn FileSystem>,
     dir: PathBuf,
     capacity: u64,
     next: FileId,
@@ -32,7 +29,7 @@ pub struct Journal {
 }
 
 struct Current {
-    file: File,
+    file: Arc<dyn File>,
     path: PathBuf,
     id: FileId,
     position: u64,
@@ -45,9 +42,9 @@ pub struct Finished(PathBuf);
 
 impl Journal {
     /// A journal in `dir` for this broker epoch; files of `capacity` bytes.
-    pub fn new(dir: PathBuf, epoch: u32, capacity: u64) -> Self {
+    pub fn new(fs: Arc<dyn FileSystem>, dir: PathBuf, epoch: u32, capacity: u64) -> Self {
         let next = FileId { epoch, number: 0 };
-        Self { dir, capacity, next, current: None, spare: Vec::new(), buffer: Vec::new() }
+        Self { fs, dir, capacity, next, current: None, spare: Vec::new(), buffer: Vec::new() }
     }
 
     /// Whether a slot of these ranges can be written at all.
@@ -70,7 +67,7 @@ impl Journal {
         let current = match &mut self.current {
             Some(current) => current,
             None => {
-                let made = begin_file(&self.dir, self.next, self.capacity, &mut self.spare)?;
+                let made = begin_file(&*self.fs, &self.dir, self.next, self.capacity, &mut self.spare)?;
                 self.next.number += 1;
                 self.current.insert(made)
             }
@@ -83,8 +80,8 @@ impl Journal {
         parts.push(IoSlice::new(&head));
         parts.extend(payload.iter().map(|part| IoSlice::new(part)));
         parts.push(IoSlice::new(&padding[..len - written]));
-        write_all_vectored(&current.file, &mut parts, current.position)?;
-        current.file.sync_data()?;
+        fs::write_all(&*current.file, &mut parts, current.position)?;
+        current.file.sync()?;
         current.position += len as u64;
         current.slots += 1;
         self.buffer = head;
@@ -97,47 +94,42 @@ impl Journal {
     }
 }
 
-fn begin_file(dir: &Path, id: FileId, capacity: u64, spare: &mut Vec<PathBuf>) -> io::Result<Current> {
+fn begin_file(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    id: FileId,
+    capacity: u64,
+    spare: &mut Vec<PathBuf>,
+) -> io::Result<Current> {
     let path = dir.join(format!("{:08x}-{:016x}.journal", id.epoch, id.number));
     if let Some(old) = spare.pop() {
-        fs::rename(old, &path)?;
+        fs.rename(&old, &path)?;
     }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-    match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity) {
-        Ok(()) | Err(Errno::OPNOTSUPP) => {}
-        Err(error) => {
-            fs::remove_file(&path)?;
-            return Err(error.into());
+    let file = fs.open(&path, Open::WriteOrCreate)?;
+    match file.allocate(0, capacity) {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => {
+            fs.remove_file(&path)?;
+            return Err(error);
         }
+        _ => {}
     }
-    file.sync_all()?;
-    File::open(dir)?.sync_all()?;
+    file.sync()?;
+    fs.sync_dir(dir)?;
     Ok(Current { file, path, id, position: 0, slots: 0 })
-}
-
-fn write_all_vectored(file: &File, mut parts: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
-    while !parts.is_empty() {
-        match rustix::io::pwritev(file, &parts[..parts.len().min(PARTS_MAX)], position) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                IoSlice::advance_slices(&mut parts, written);
-                position += written as u64;
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 /// Calls `apply` for each range of each whole slot in `dir`, in the order in which they were written; returns the number of slots.
 ///
 /// # Errors
 /// Of the file system, and of `apply`.
-pub fn replay(dir: &Path, mut apply: impl FnMut(&Range, &[u8]) -> io::Result<()>) -> io::Result<u64> {
+pub fn replay(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    mut apply: impl FnMut(&Range, &[u8]) -> io::Result<()>,
+) -> io::Result<u64> {
     let mut slots = 0;
-    for (id, path) in files(dir)? {
-        let bytes = fs::read(path)?;
+    for (id, path) in files(fs, dir)? {
+        let bytes = read_file(fs, &path)?;
         let (mut at, mut number) = (0, 0);
         while let Some(slot) = bytes.get(at..).and_then(|rest| read_slot(rest, id, number)) {
             slot.ranges.iter().try_for_each(|(range, bytes)| apply(range, bytes))?;
@@ -153,28 +145,39 @@ pub fn replay(dir: &Path, mut apply: impl FnMut(&Range, &[u8]) -> io::Result<()>
 ///
 /// # Errors
 /// Of the file system.
-pub fn remove_all(dir: &Path) -> io::Result<()> {
-    files(dir)?.into_iter().try_for_each(|(_, path)| fs::remove_file(path))
+pub fn remove_all(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+    files(fs, dir)?.into_iter().try_for_each(|(_, path)| fs.remove_file(&path))
 }
 
-fn files(dir: &Path) -> io::Result<Vec<(FileId, PathBuf)>> {
+fn read_file(fs: &dyn FileSystem, path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs.open(path, Open::Read)?;
+    let len = usize::try_from(file.len()?).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let mut bytes = vec![0; len];
+    let read = fs::read_full(&*file, &mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+fn files(fs: &dyn FileSystem, dir: &Path) -> io::Result<Vec<(FileId, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        found.extend(file_id(&path).map(|id| (id, path)));
+    for entry in fs.read_dir(dir)? {
+        found.extend(file_id(&entry.name).map(|id| (id, dir.join(&entry.name))));
     }
     found.sort();
     Ok(found)
 }
 
-fn file_id(path: &Path) -> Option<FileId> {
-    let (epoch, number) = path.file_name()?.to_str()?.strip_suffix(".journal")?.split_once('-')?;
+fn file_id(name: &str) -> Option<FileId> {
+    let (epoch, number) = name.strip_suffix(".journal")?.split_once('-')?;
     Some(FileId { epoch: u32::from_str_radix(epoch, 16).ok()?, number: u64::from_str_radix(number, 16).ok()? })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::fs::RealFileSystem;
     use crate::ids::{ChainId, SegmentId};
 
     fn range(sequence: u32, len: u32) -> Range {
@@ -196,14 +199,14 @@ mod tests {
             seen.push((range.segment.chain.sequence, bytes.len()));
             Ok(())
         };
-        replay(dir, note).unwrap();
+        replay(&RealFileSystem, dir, note).unwrap();
         seen
     }
 
     #[test]
     fn slots_come_back_in_order_over_several_files() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::new(dir.path().into(), 1, 16_384);
+        let mut journal = Journal::new(Arc::new(RealFileSystem), dir.path().into(), 1, 16_384);
         let finished = (0..10).filter_map(|sequence| write(&mut journal, sequence, 3_000)).count();
         assert_eq!(finished, 2);
         assert_eq!(replayed(dir.path()), (0..10).map(|sequence| (sequence, 3_000)).collect::<Vec<_>>());
@@ -212,7 +215,7 @@ mod tests {
     #[test]
     fn what_a_reused_file_held_before_is_not_replayed() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::new(dir.path().into(), 1, 16_384);
+        let mut journal = Journal::new(Arc::new(RealFileSystem), dir.path().into(), 1, 16_384);
         let finished: Vec<_> = (0..5).filter_map(|sequence| write(&mut journal, sequence, 3_000)).collect();
         finished.into_iter().for_each(|finished| journal.give_back(finished));
         (5..9).for_each(|sequence| drop(write(&mut journal, sequence, 3_000)));
@@ -223,14 +226,14 @@ mod tests {
     #[test]
     fn a_torn_slot_ends_a_file() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::new(dir.path().into(), 1, 1 << 20);
+        let mut journal = Journal::new(Arc::new(RealFileSystem), dir.path().into(), 1, 1 << 20);
         (0..3).for_each(|sequence| drop(write(&mut journal, sequence, 3_000)));
         let path = journal.current.as_ref().unwrap().path.clone();
         let mut bytes = fs::read(&path).unwrap();
         bytes[2 * 4096 + 100] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(replayed(dir.path()), [(0, 3_000), (1, 3_000)]);
-        remove_all(dir.path()).unwrap();
+        remove_all(&RealFileSystem, dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

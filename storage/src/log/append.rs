@@ -168,7 +168,7 @@ impl PartitionLog {
         }
         let chain = writer.open.as_ref().map_or_else(|| self.store.next_chain(), |open| open.id);
         let base_offset = writer.next_offset;
-        let segment = Arc::new(Segment::create(&self.store.chains, SegmentId { chain, base_offset })?);
+        let segment = Arc::new(Segment::create(&self.store.files, SegmentId { chain, base_offset })?);
         let open = writer.open.get_or_insert_with(|| OpenChain { id: chain, start: base_offset, segments: Vec::new() });
         if let Some(full) = open.segments.last() {
             full.set_complete();

@@ -69,7 +69,7 @@ impl PartitionLog {
     pub fn new(store: Arc<Store>, id: PartitionId, config: LogConfig, chains: &[ChainRecord]) -> Self {
         let end = chains.last().and_then(|chain| chain.end).unwrap_or(0);
         let segments = chains.iter().flat_map(|chain| {
-            chain.segments.iter().map(|summary| Arc::new(Segment::sealed(&store.chains, chain.id, *summary)))
+            chain.segments.iter().map(|summary| Arc::new(Segment::sealed(&store.files, chain.id, *summary)))
         });
         Self {
             id,
