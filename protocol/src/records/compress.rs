@@ -19,6 +19,9 @@ const SNAPPY_FRAME: &[u8] = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
 /// Bytes in one block of Snappy's frame, uncompressed.
 const SNAPPY_BLOCK: usize = 32 * 1024;
 
+/// Higher levels take windows of more than 8 MiB and hundreds of MiB of memory; they count as this one.
+const ZSTD_LEVEL_MAX: i32 = 19;
+
 /// How the records of a batch are compressed; the numbers are those of the batch's attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -83,8 +86,19 @@ impl Compressor {
                 let info = FrameInfo::new().block_size(BlockSize::Max64KB).block_mode(BlockMode::Independent);
                 Inner::Lz4(Box::new(FrameEncoder::with_frame_info(info, out)))
             }
-            Codec::Zstd => Inner::Zstd(ZstdEncoder::new(out, level)?),
+            Codec::Zstd => Inner::Zstd(ZstdEncoder::new(out, level.min(ZSTD_LEVEL_MAX))?),
         }))
+    }
+
+    /// Bytes written up to now, with those in front; what the codec still holds back is not counted.
+    pub(super) fn len(&self) -> usize {
+        match &self.0 {
+            Inner::None(out) => out.len(),
+            Inner::Gzip(encoder) => encoder.get_ref().len(),
+            Inner::Snappy(snappy) => snappy.out.len(),
+            Inner::Lz4(encoder) => encoder.get_ref().len(),
+            Inner::Zstd(encoder) => encoder.get_ref().len(),
+        }
     }
 
     /// Ends the compressed bytes; what was given to `new` and they behind it.

@@ -13,6 +13,8 @@
 //! | keys, values and headers of an uncompressed batch, as slices of it | [`records`] |
 //! | keys of any batch, piece by piece | [`RecordReader::read_key`] |
 //! | any batch with some of its records | [`retain`], [`emptied`] |
+//! | timestamps and keys of all records, for the rules of an append | [`inspect`] |
+//! | the same batch in another codec | [`recompress`] |
 //! | writing an uncompressed batch | [`BatchBuilder`] |
 //! | compressing what is in a batch | [`Compressor`] |
 //!
@@ -24,6 +26,7 @@ mod decompress;
 mod lz4;
 mod reader;
 mod retain;
+mod recompress;
 mod slices;
 mod snappy;
 mod varint;
@@ -33,6 +36,7 @@ pub use builder::BatchBuilder;
 pub use compress::{Codec, Compressor};
 pub use reader::{RecordPosition, RecordReader, first_at_or_after, first_of_max_timestamp, first_without_key};
 pub use retain::{emptied, retain};
+pub use recompress::{RecordFacts, Rewrite, inspect, recompress};
 pub use slices::{Headers, Record, RecordHeader, Records, records};
 
 use std::io::{self, ErrorKind};
@@ -62,6 +66,14 @@ pub enum RecordError {
     /// A record contradicts itself or its batch.
     #[error("invalid record: {0}")]
     Invalid(&'static str),
+    /// A record larger than records may be.
+    #[error("Invalid record size: {size} exceeds the configured maximum record size of {max}.")]
+    RecordTooLarge {
+        /// Bytes it has.
+        size: u64,
+        /// Bytes it may have.
+        max: u64,
+    },
     /// Records that do not fit into one batch.
     #[error("{0} bytes of records do not fit into a batch")]
     TooLarge(usize),

@@ -1,6 +1,6 @@
 //! Offsets and timestamps of a batch's records, whatever the codec; bodies are passed over.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read, Take, Write};
 
 use super::decompress::{self, Source};
 use super::{RecordError, varint};
@@ -23,6 +23,8 @@ pub struct RecordReader<'a> {
     records_left: i32,
     /// Bytes of the current record that were not read.
     body_left: u64,
+    /// Bytes that a record may have.
+    record_bytes_max: u64,
     ended: bool,
 }
 
@@ -34,7 +36,43 @@ impl<'a> RecordReader<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let (header, payload) = split(bytes)?;
         let source = decompress::open(header.compression_id(), payload)?;
-        Ok(Self { header, source, records_left: header.record_count, body_left: 0, ended: false })
+        Ok(Self {
+            header,
+            source,
+            records_left: header.record_count,
+            body_left: 0,
+            record_bytes_max: u64::MAX,
+            ended: false,
+        })
+    }
+
+    /// Refuses records of more than `record_bytes_max` bytes, if the batch is compressed: the bytes of one that is not are
+    /// there already.
+    pub(super) fn bounded(mut self, record_bytes_max: u64) -> Self {
+        if self.header.compression_id() != 0 {
+            self.record_bytes_max = record_bytes_max;
+        }
+        self
+    }
+
+    /// The batch's header.
+    pub(super) fn header(&self) -> BatchHeader {
+        self.header
+    }
+
+    /// The place of the current record in the batch.
+    pub(super) fn index(&self) -> i32 {
+        self.header.record_count - self.records_left - 1
+    }
+
+    /// What was not read of the current record. Whoever reads all of it says so with `body_is_read`.
+    pub(super) fn rest_of_body(&mut self) -> Take<&mut Source<'a>> {
+        self.source.by_ref().take(self.body_left)
+    }
+
+    /// Nothing is left of the current record.
+    pub(super) fn body_is_read(&mut self) {
+        self.body_left = 0;
     }
 
     fn advance(&mut self) -> Result<Option<RecordPosition>, RecordError> {
@@ -44,7 +82,11 @@ impl<'a> RecordReader<'a> {
         }
         self.records_left -= 1;
         let length = varint::read_int(&mut self.source)?;
-        let mut body = self.source.by_ref().take(u64::try_from(length).map_err(|_| NEGATIVE_LENGTH)?);
+        let length = u64::try_from(length).map_err(|_| NEGATIVE_LENGTH)?;
+        if length > self.record_bytes_max {
+            return Err(RecordError::RecordTooLarge { size: length, max: self.record_bytes_max });
+        }
+        let mut body = self.source.by_ref().take(length);
         let position = read_position(&self.header, &mut body)?;
         self.body_left = body.limit();
         Ok(Some(position))
@@ -83,7 +125,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// The length of a field of the current record, -1 for none.
-    fn read_length(&mut self) -> Result<i32, RecordError> {
+    pub(super) fn read_length(&mut self) -> Result<i32, RecordError> {
         let mut body = self.source.by_ref().take(self.body_left);
         let length = varint::read_int(&mut body)?;
         self.body_left = body.limit();
