@@ -6,6 +6,7 @@
 //!   both after `FileSystem::sync_all`.
 //! - A write may be short; a failed sync leaves the file in an unknown state.
 
+pub mod faulty;
 mod real;
 
 use std::fmt::Debug;

@@ -1,0 +1,192 @@
+//! A file of the faulty file system: a real one, with its image on the disk.
+//!
+//! What must always hold: the real file holds what the process sees, whatever happens to its name; the image learns of every
+//! change of it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::io::Errno;
+
+use super::dice::Dice;
+use super::image::{Image, SECTOR};
+use super::tree::lock;
+use super::{FaultyFileSystem, File, Operation};
+
+/// A file, whatever its names.
+#[derive(Debug)]
+pub struct Inode {
+    real: fs::File,
+    image: Mutex<Image>,
+    locked: AtomicBool,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct Handle {
+    disk: FaultyFileSystem,
+    path: PathBuf,
+    inode: Arc<Inode>,
+    writable: bool,
+    /// Whether this one has the inode's lock.
+    holds: AtomicBool,
+}
+
+impl Inode {
+    /// A file that is durable.
+    pub fn present(path: &Path) -> io::Result<Self> {
+        Self::new(OpenOptions::new().read(true).write(true).open(path)?)
+    }
+
+    /// A new, empty file.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        Self::new(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?)
+    }
+
+    fn new(real: fs::File) -> io::Result<Self> {
+        let image = Mutex::new(Image::durable(real.metadata()?.len()));
+        Ok(Self { real, image, locked: AtomicBool::new(false) })
+    }
+
+    pub fn len(&self) -> u64 {
+        lock(&self.image).len()
+    }
+
+    pub fn unsynced(&self) -> usize {
+        lock(&self.image).unsynced()
+    }
+
+    pub fn sync(&self) {
+        lock(&self.image).sync();
+    }
+
+    /// Whole sectors as the process sees them, zeros beyond the end.
+    fn sectors(&self, first: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; (end.div_ceil(SECTOR as u64).saturating_sub(first) as usize) * SECTOR];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.real.read_at(&mut bytes[filled..], first * SECTOR as u64 + filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn write(&self, bytes: &[u8], position: u64) -> io::Result<()> {
+        let (first, end) = (position / SECTOR as u64, position + bytes.len() as u64);
+        let before = self.sectors(first, end)?;
+        let mut after = before.clone();
+        after[(position % SECTOR as u64) as usize..][..bytes.len()].copy_from_slice(bytes);
+        self.real.write_all_at(bytes, position)?;
+        lock(&self.image).write(first, &before, &after, end);
+        Ok(())
+    }
+
+    pub fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut image = lock(&self.image);
+        let before = self.sectors(len / SECTOR as u64, image.len())?;
+        self.real.set_len(len)?;
+        image.set_len(len, &before);
+        Ok(())
+    }
+
+    /// Writes what the disk may hold into a new file.
+    pub fn write_outcome(&self, dice: &mut Dice, target: &Path) -> io::Result<()> {
+        const BLOCK: usize = 4096;
+        let image = lock(&self.image);
+        let outcome = image.outcome(dice);
+        let written = fs::File::create_new(target)?;
+        let present = self.sectors(0, outcome.len.min(image.len()))?;
+        for (block, position) in present.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+            if block.iter().any(|byte| *byte != 0) {
+                written.write_all_at(block, position)?;
+            }
+        }
+        outcome.sectors.iter().try_for_each(|(at, bytes)| written.write_all_at(bytes, at * SECTOR as u64))?;
+        written.set_len(outcome.len)
+    }
+}
+
+impl Handle {
+    pub fn new(disk: FaultyFileSystem, path: PathBuf, inode: Arc<Inode>, writable: bool) -> Self {
+        Self { disk, path, inode, writable, holds: AtomicBool::new(false) }
+    }
+
+    /// Begins an operation that changes the file; also whether a write is to be short.
+    fn change(&self, operation: Operation) -> io::Result<(MutexGuard<'_, ()>, bool)> {
+        let alone = lock(&self.disk.0.busy);
+        let short = self.disk.faults().pass(operation, &self.path)?;
+        if self.writable { Ok((alone, short)) } else { Err(Errno::BADF.into()) }
+    }
+}
+
+impl File for Handle {
+    fn len(&self) -> io::Result<u64> {
+        let _alone = self.disk.begin(Operation::Len, &self.path)?;
+        Ok(self.inode.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let _alone = self.disk.begin(Operation::Read, &self.path)?;
+        self.inode.real.read_at(buffer, position)
+    }
+
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        let (_alone, short) = self.change(Operation::Write)?;
+        let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        if short {
+            bytes.truncate(bytes.len().div_ceil(2));
+        }
+        self.inode.write(&bytes, position)?;
+        Ok(bytes.len())
+    }
+
+    fn allocate(&self, position: u64, len: u64) -> io::Result<()> {
+        let (_alone, _) = self.change(Operation::Allocate)?;
+        let end = position.checked_add(len).ok_or(io::Error::from(Errno::FBIG))?;
+        if end > self.inode.len() { self.inode.set_len(end) } else { Ok(()) }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let (_alone, _) = self.change(Operation::SetLen)?;
+        self.inode.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let begun = self.disk.begin(Operation::Sync, &self.path);
+        match &begun {
+            Ok(_alone) => self.inode.sync(),
+            Err(_) => lock(&self.inode.image).sync_failed(),
+        }
+        begun.map(drop)
+    }
+
+    fn try_lock(&self) -> io::Result<()> {
+        let _alone = self.disk.begin(Operation::Lock, &self.path)?;
+        if !self.holds.load(Ordering::Relaxed) {
+            let free = self.inode.locked.compare_exchange(false, true, Ordering::Relaxed, Ordering::Relaxed);
+            free.map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
+            self.holds.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>> {
+        let _alone = self.disk.begin(Operation::Map, &self.path)?;
+        Ok(Arc::new(MmapOptions::new().len(len).map_raw_read_only(&self.inode.real)?))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.holds.load(Ordering::Relaxed) {
+            self.inode.locked.store(false, Ordering::Relaxed);
+        }
+    }
+}
