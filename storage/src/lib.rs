@@ -34,6 +34,7 @@ mod stamp;
 mod storage;
 mod store;
 mod sweep;
+mod trusted;
 
 pub use commit::CommitTicket;
 pub use config::{

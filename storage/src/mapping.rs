@@ -150,6 +150,31 @@ impl MappedFile {
         Ok(View { map: self.map_of(end)?, range: start..end })
     }
 
+    /// How far from its beginning `range` is in memory, so that looking at it waits for no disk: the end of that stretch.
+    pub fn resident_end(&self, range: Range<u64>) -> u64 {
+        let whole = || self.view(range.clone()).ok().map(|view| view.resident_len() as u64);
+        range.start + if range.is_empty() { 0 } else { whole().unwrap_or(0) }
+    }
+
+    /// Fills `buffer` with the bytes from `position` on, without the map: what the disk cannot read is an error.
+    ///
+    /// # Errors
+    /// Of the file system; `UnexpectedEof` beyond `len`.
+    pub fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        if position.saturating_add(buffer.len() as u64) > self.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match fs::read_full(&*self.file, buffer, position)? {
+            read if read == buffer.len() => Ok(()),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Asks the system to have `range` in memory soon. Does not wait.
+    pub fn read_ahead(&self, range: Range<u64>) {
+        self.file.read_ahead(range.start..range.end.min(self.len()));
+    }
+
     fn map_of(&self, end: usize) -> io::Result<Arc<MmapRaw>> {
         let present = self.map.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(map) = present.filter(|map| map.len() >= end) {
@@ -167,6 +192,21 @@ impl View {
     /// The bytes, shared, without copying them.
     pub fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
+    }
+}
+
+impl View {
+    /// Bytes from the beginning that are in memory.
+    fn resident_len(&self) -> usize {
+        let page = rustix::param::page_size();
+        let before = self.range.start % page;
+        let (first, len) = (self.range.start - before, self.range.len() + before);
+        let mut pages = vec![0_u8; len.div_ceil(page)];
+        // SAFETY: `first` is a multiple of the page size within the map, the map reaches to `first + len`, and there is a byte in
+        // `pages` for each page of it. The call reads no memory of the map and writes nothing but `pages`.
+        let asked = unsafe { libc::mincore(self.map.as_mut_ptr().add(first).cast(), len, pages.as_mut_ptr()) };
+        let present = if asked == 0 { pages.iter().take_while(|page| **page & 1 == 1).count() } else { 0 };
+        (present * page).saturating_sub(before).min(self.range.len())
     }
 }
 
@@ -206,6 +246,23 @@ mod tests {
         file.trim().unwrap();
         assert_eq!(file.file.len().unwrap(), file.len());
         assert_eq!(&early.into_bytes()[..], b"headbody");
+    }
+
+    #[test]
+    fn what_the_system_has_dropped_is_not_resident() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = MappedFile::create(&RealFileSystem, &dir.path().join("f")).unwrap();
+        file.append([&[7; 100_000], &[]]).unwrap();
+        assert_eq!(file.resident_end(5_000..100_000), 100_000);
+        file.sync().unwrap();
+        let other = std::fs::File::open(dir.path().join("f")).unwrap();
+        rustix::fs::fadvise(other, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        assert_eq!(file.resident_end(5_000..100_000), 5_000);
+        let mut buffer = vec![0; 100_000];
+        file.read_at(&mut buffer, 0).unwrap();
+        assert!(buffer.iter().all(|byte| *byte == 7));
+        assert_eq!(file.resident_end(5_000..100_000), 100_000);
+        assert_eq!(file.resident_end(5_000..100_001), 5_000);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod real;
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -183,6 +184,8 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// Of the system.
     fn try_lock(&self) -> io::Result<()>;
+    /// Asks for `range` to be in memory soon; does not wait, and nothing follows from it where the system cannot.
+    fn read_ahead(&self, _range: Range<u64>) {}
     /// Maps `len` bytes from the beginning to be read; may reach beyond the end of the file.
     ///
     /// # Errors

@@ -2,12 +2,14 @@
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 
 use super::{Entry, File, FileSystem, Open, Space};
 
@@ -114,6 +116,12 @@ impl File for RealFile {
             TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
             TryLockError::Error(error) => error,
         })
+    }
+
+    fn read_ahead(&self, range: Range<u64>) {
+        if let Some(len) = NonZeroU64::new(range.end.saturating_sub(range.start)) {
+            let _ = rustix::fs::fadvise(&self.0, range.start, Some(len), Advice::WillNeed);
+        }
     }
 
     fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>> {
