@@ -65,7 +65,9 @@ impl Trusted {
             return;
         }
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let rest = |stretch: Range<u64>| [stretch.start..stretch.end.min(range.start), stretch.start.max(range.end)..stretch.end];
+        let rest = |stretch: Range<u64>| {
+            [stretch.start..stretch.end.min(range.start), stretch.start.max(range.end)..stretch.end]
+        };
         *held = held.drain(..).flat_map(rest).filter(|stretch| stretch.start < stretch.end).collect();
         while held.len() > STRETCHES_MAX {
             drop_shortest(&mut held);
@@ -110,7 +112,11 @@ mod tests {
             let start = random.random_range(0..60_u64);
             let range = start..random.random_range(start..=60);
             let add = random.random_bool(0.5);
-            if add { trusted.add(range.clone()) } else { trusted.remove(&range) }
+            if add {
+                trusted.add(range.clone())
+            } else {
+                trusted.remove(&range)
+            }
             range.for_each(|at| bytes[at as usize] = add);
             for at in 0..60 {
                 let end = (at..60).find(|at| !bytes[*at]).unwrap_or(60);
