@@ -134,12 +134,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn of(
-        batch: &[u8],
-        header: &BatchHeader,
-        rules: &Rules<'_>,
-        counted: &mut Counted,
-    ) -> Result<Self, RecordError> {
+    fn of(batch: &[u8], header: &BatchHeader, rules: &Rules<'_>, counted: &mut Counted) -> Result<Self, RecordError> {
         let mut verdict = Self { kept: Bits::default(), tombstones: false };
         let tombstones_stay = header.delete_horizon_ms().is_none_or(|horizon| rules.now_ms < horizon);
         let mut reader = RecordReader::new(batch)?;

@@ -203,7 +203,10 @@ mod tests {
         };
         let never = i64::MAX;
         assert!(due(20, 0.79, never) && !due(20, 0.8, never), "the ratio must be exceeded");
-        assert!(due(20, 1.0, NOW - 291) && !due(20, 1.0, NOW - 290), "by the first timestamp of the first dirty segment");
+        assert!(
+            due(20, 1.0, NOW - 291) && !due(20, 1.0, NOW - 290),
+            "by the first timestamp of the first dirty segment"
+        );
         assert!(!due(40, 0.0, never), "nothing is dirty");
         assert!(!due(40, 0.0, 0), "overdue, but there is nothing to clean");
     }

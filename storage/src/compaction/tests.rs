@@ -45,7 +45,9 @@ fn compressed(plain: &[u8], codec: Codec, base_offset: i64) -> Vec<u8> {
     let mut records = Compressor::new(codec, None, vec![0; HEADER_LEN]).unwrap();
     records.write_all(&plain[HEADER_LEN..]).unwrap();
     let mut batch = records.finish().unwrap();
-    BatchHeader { base_offset, partition_leader_epoch: 3, attributes: codec as i16, ..header }.seal(&mut batch).unwrap();
+    BatchHeader { base_offset, partition_leader_epoch: 3, attributes: codec as i16, ..header }
+        .seal(&mut batch)
+        .unwrap();
     batch
 }
 
