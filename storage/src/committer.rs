@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
+use crate::catalog::Row;
 use crate::commit::Gathered;
 use crate::error::StoreError;
 use crate::ids::SegmentId;
@@ -213,15 +214,11 @@ impl Rounds {
     }
 
     fn register(&self, pending: &[Pending]) -> Result<(), StoreError> {
-        let chains: Vec<_> = pending.iter().filter_map(|pending| pending.chain.clone()).collect();
+        let chains = pending.iter().filter_map(|pending| pending.chain.clone()).map(Row::Chain);
         let producers = pending
             .iter()
-            .filter_map(|pending| pending.producers.as_ref().map(|snapshot| pending.log.producer_bytes(snapshot)));
-        let producers: Vec<_> = producers.collect();
-        if chains.is_empty() && producers.is_empty() {
-            return Ok(());
-        }
-        self.store.catalog.put_chains(&chains, &producers)
+            .filter_map(|pending| pending.producers.as_ref().map(|snapshot| pending.log.producers_record(snapshot)));
+        self.store.catalog.apply(&chains.chain(producers.map(Row::Producers)).collect::<Vec<_>>())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong, one enum for each kind of call. Kinds tell the caller what to do, texts tell a person.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -33,14 +33,37 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    /// The catalog is there and cannot be read.
-    #[error("the catalog in {dir} is damaged: {reason}")]
+    /// The directory is not there.
+    #[error("{dir} does not exist")]
+    Missing {
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// The directory is ours, and something in it cannot be read.
+    #[error("{dir} is damaged: {reason}")]
     Damaged {
         /// The data directory.
         dir: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl OpenError {
+    /// What an error of the file system means for the store in `dir`.
+    pub(crate) fn of_io(dir: &Path, source: io::Error) -> Self {
+        let dir = dir.to_owned();
+        if source.kind() == io::ErrorKind::NotFound { Self::Missing { dir } } else { Self::Io { dir, source } }
+    }
+
+    /// Whether somebody has named the wrong directory, which refuses a start. Else the store has failed, and the broker starts
+    /// without it.
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::Locked { .. } | Self::Foreign { .. } => true,
+            Self::Io { .. } | Self::Damaged { .. } | Self::Missing { .. } => false,
+        }
+    }
 }
 
 /// The store cannot do it: full (for now), or failed for good.

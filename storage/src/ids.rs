@@ -1,22 +1,46 @@
-//! Names of chains and segments, and where their files are.
+//! Names of stores, topics, chains and segments, and where files are.
 //!
-//! What must always hold: a chain's id is never used twice in a store: the broker epoch is taken durably at each start, and
-//! the sequence only grows within it. The file name says chain and base offset, so that a directory can be understood
-//! without the catalog.
+//! What must always hold: a store's id is drawn once and never zero; a chain's id is never used twice: the broker epoch is taken
+//! durably at each start, and the sequence only grows within it. A topic's id ends with the store that announced it. A file's
+//! name says chain and base offset, so that a directory can be understood without the catalog.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use uuid::Uuid;
 
 /// Directories that files are spread over.
 const FAN_OUT: u32 = 256;
+/// Digits of a number in a name.
+const DIGITS: usize = 8;
+/// Bytes of a topic's id that the store's id does not take.
+const TOPIC_RANDOM_LEN: usize = 12;
 
-/// Which chain: the broker epoch that opened it, and a number within the epoch.
+/// Which store; eight hex digits as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreId(NonZeroU32);
+
+/// Which partition of which topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartitionId {
+    /// The topic.
+    pub topic: Uuid,
+    /// The partition's index.
+    pub index: u32,
+}
+
+/// Which chain: the broker epoch that opened it, a number within the epoch, and the store that holds it. In this order: of two
+/// chains the later is the larger, in whatever stores they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChainId {
     /// The broker epoch, which is also the leader epoch of its batches.
     pub epoch: u32,
-    /// A number within the epoch.
+    /// A number within the epoch, over all stores.
     pub sequence: u32,
+    /// The store.
+    pub store: StoreId,
 }
 
 /// Which segment of which chain.
@@ -28,6 +52,73 @@ pub struct SegmentId {
     pub base_offset: i64,
 }
 
+impl StoreId {
+    /// The store with this number, which is not zero.
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// A random one, for a new store.
+    pub fn random() -> Self {
+        loop {
+            let bytes = Uuid::new_v4().into_bytes();
+            if let Some(id) = last_four(&bytes).and_then(Self::new) {
+                return id;
+            }
+        }
+    }
+
+    /// The store that announced the topic with this id.
+    pub fn of_topic(topic: Uuid) -> Option<Self> {
+        last_four(topic.as_bytes()).and_then(Self::new)
+    }
+
+    /// As a number.
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+fn last_four(bytes: &[u8; 16]) -> Option<u32> {
+    bytes.last_chunk().map(|last| u32::from_be_bytes(*last))
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.get())
+    }
+}
+
+/// The text is not the id of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAStoreId;
+
+impl FromStr for StoreId {
+    type Err = NotAStoreId;
+
+    fn from_str(text: &str) -> Result<Self, NotAStoreId> {
+        hex(text).and_then(Self::new).ok_or(NotAStoreId)
+    }
+}
+
+/// A number of exactly eight hex digits.
+fn hex(text: &str) -> Option<u32> {
+    let plain = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| u32::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// A random id that ends with `store` and whose text does not begin with a dash, as Apache Kafka's `Uuid.randomUuid`.
+pub fn new_topic_id(store: StoreId) -> Uuid {
+    loop {
+        let mut bytes = Uuid::new_v4().into_bytes();
+        bytes[TOPIC_RANDOM_LEN..].copy_from_slice(&store.get().to_be_bytes());
+        // A dash is 62 in base64url: the first six bits.
+        if bytes[0] >> 2 != 62 {
+            return Uuid::from_bytes(bytes);
+        }
+    }
+}
+
 impl ChainId {
     /// The leader epoch of the chain's batches.
     pub fn leader_epoch(self) -> i32 {
@@ -37,7 +128,19 @@ impl ChainId {
 
 impl fmt::Display for ChainId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}-{:08x}", self.epoch, self.sequence)
+        write!(f, "{}-{:08x}-{:08x}", self.store, self.epoch, self.sequence)
+    }
+}
+
+impl FromStr for ChainId {
+    type Err = NotAStoreId;
+
+    fn from_str(text: &str) -> Result<Self, NotAStoreId> {
+        let mut parts = text.splitn(3, '-');
+        let mut part = || parts.next().ok_or(NotAStoreId);
+        let (store, epoch, sequence) = (part()?.parse()?, part()?, part()?);
+        let number = |text| hex(text).ok_or(NotAStoreId);
+        Ok(Self { store, epoch: number(epoch)?, sequence: number(sequence)? })
     }
 }
 
@@ -61,11 +164,8 @@ impl SegmentId {
     pub fn of_file_name(name: &str) -> Option<Self> {
         let mut parts = name.split('.');
         let (chain, base, kind) = (parts.next()?, parts.next()?, parts.next()?);
-        let (epoch, sequence) = chain.split_once('-')?;
         let known = parts.next().is_none() && matches!(kind, "log" | "index");
-        let chain =
-            ChainId { epoch: u32::from_str_radix(epoch, 16).ok()?, sequence: u32::from_str_radix(sequence, 16).ok()? };
-        known.then_some(Self { chain, base_offset: base.parse().ok()? })
+        known.then_some(Self { chain: chain.parse().ok()?, base_offset: base.parse().ok()? })
     }
 }
 
@@ -73,15 +173,47 @@ impl SegmentId {
 mod tests {
     use super::*;
 
+    fn chain(epoch: u32, sequence: u32, store: u32) -> ChainId {
+        ChainId { epoch, sequence, store: StoreId::new(store).unwrap() }
+    }
+
     #[test]
     fn a_file_name_says_which_segment_it_is() {
-        let id = SegmentId { chain: ChainId { epoch: 17, sequence: 0xabc }, base_offset: 4_711 };
+        let id = SegmentId { chain: chain(17, 0xabc, 0xff), base_offset: 4_711 };
         for path in [id.log_path(Path::new("chains")), id.index_path(Path::new("chains"))] {
             assert_eq!(path.parent(), Some(Path::new("chains/bc")));
-            assert_eq!(SegmentId::of_file_name(path.file_name().unwrap().to_str().unwrap()), Some(id));
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(name.starts_with("000000ff-00000011-00000abc.00000000000000004711."), "{name}");
+            assert_eq!(SegmentId::of_file_name(name), Some(id));
         }
-        for other in ["", "catena.store", "00000011-00000abc.log", "x-y.00000000000000000001.log", "1-2.3.log.4"] {
+        for other in ["", "catena.store", "000000ff-00000011-00000abc.log", "x-y-z.00000000000000000001.log"] {
             assert_eq!(SegmentId::of_file_name(other), None, "{other}");
         }
+        for chain in ["00000000-00000011-00000abc", "00000011-00000abc", "1-2-3", "000000ff-0000001é-00000abc"] {
+            assert_eq!(SegmentId::of_file_name(&format!("{chain}.1.log")), None, "{chain}");
+        }
+    }
+
+    #[test]
+    fn a_store_is_eight_hex_digits_and_never_zero() {
+        let id = StoreId::random();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["00000000", "1", "+0000001", "000000011", "0000000g", ""] {
+            assert_eq!(text.parse::<StoreId>(), Err(NotAStoreId), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_topic_says_which_store_announced_it() {
+        let store = StoreId::random();
+        let ids: Vec<Uuid> = (0..1_000).map(|_| new_topic_id(store)).collect();
+        assert!(ids.iter().all(|id| StoreId::of_topic(*id) == Some(store) && id.as_bytes()[0] >> 2 != 62));
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(StoreId::of_topic(Uuid::nil()), None);
+    }
+
+    #[test]
+    fn a_later_chain_is_larger_in_whatever_store_it_is() {
+        assert!([chain(1, 5, 9), chain(1, 6, 1), chain(2, 0, 3), chain(2, 0, 4)].is_sorted());
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use catena_protocol::batch::crc_matches;
 
 use crate::batches::Batches;
-use crate::catalog::{Catalog, ChainRecord};
+use crate::catalog::{Catalog, ChainRecord, Row};
 use crate::error::StoreError;
 use crate::fs::{self, File, FileSystem, Open};
 use crate::ids::{ChainId, SegmentId};
@@ -54,7 +54,7 @@ pub fn recover(
     report: &mut RecoveryReport,
 ) -> io::Result<Vec<ChainRecord>> {
     let chains_dir = chains_dir(dir);
-    let mut chains = catalog.chains().map_err(to_io)?;
+    let mut chains = catalog.own_chains().map_err(to_io)?;
     let open: HashMap<ChainId, usize> =
         chains.iter().enumerate().filter(|(_, chain)| chain.end.is_none()).map(|(at, chain)| (chain.id, at)).collect();
     report.open_chains = open.len() as u64;
@@ -75,7 +75,7 @@ pub fn recover(
     }
     sync_all(fs, dir, &chains_dir, &sealed)?;
     if !sealed.is_empty() {
-        catalog.put_chains(&sealed, &[]).map_err(to_io)?;
+        catalog.apply(&sealed.into_iter().map(Row::Chain).collect::<Vec<_>>()).map_err(to_io)?;
     }
     journal::remove_all(fs, &journal_dir(dir))?;
     chains.retain(|chain| chain.end != Some(chain.start));

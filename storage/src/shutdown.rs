@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::catalog::Row;
 use crate::error::StoreError;
 use crate::journal;
 use crate::log::PartitionLog;
@@ -24,11 +25,9 @@ pub fn seal_all(store: &Store, mut logs: Vec<Arc<PartitionLog>>) -> Result<(), S
         segment.finish().map_err(failed)?;
     }
     let (chains, producers): (Vec<_>, Vec<_>) = logs.iter().map(|log| log.seal()).unzip();
-    let chains: Vec<_> = chains.into_iter().flatten().collect();
-    let producers: Vec<_> = producers.into_iter().flatten().collect();
-    if !chains.is_empty() || !producers.is_empty() {
-        store.catalog.put_chains(&chains, &producers)?;
-    }
+    let chains = chains.into_iter().flatten().map(Row::Chain);
+    let producers = producers.into_iter().flatten().map(Row::Producers);
+    store.catalog.apply(&chains.chain(producers).collect::<Vec<_>>())?;
     journal::remove_all(&*store.fs, &journal_dir(&store.dir)).map_err(failed)
 }
 

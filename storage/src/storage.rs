@@ -4,7 +4,6 @@
 //! after the other; names and ids are unique.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -12,10 +11,12 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use crate::catalog::{ChainRecord, PartitionId, TopicRecord};
+use crate::catalog::{ChainRecord, Row, RowKey, TopicRecord};
 use crate::committer::Committer;
 use crate::config::{LogConfig, StorageOptions};
 use crate::error::{OpenError, StoreError, TopicError};
+use crate::fs::File;
+use crate::ids::{self, PartitionId};
 use crate::log::PartitionLog;
 use crate::open::{self, Opened};
 use crate::recovery::{self, RecoveryReport};
@@ -63,7 +64,7 @@ pub struct Storage {
     producer_ids: Mutex<std::ops::Range<u64>>,
     committer: Mutex<Option<Committer>>,
     sweeper: Mutex<Option<JoinHandle<()>>>,
-    _lock: File,
+    _lock: Arc<dyn File>,
 }
 
 #[derive(Default)]
@@ -94,8 +95,9 @@ impl Storage {
         let begun = Instant::now();
         let io = |source| OpenError::Io { dir: dir.to_owned(), source };
         let damaged = |error: StoreError| OpenError::Damaged { dir: dir.to_owned(), reason: error.to_string() };
-        let Opened { lock, catalog, cluster_id } = open::open(dir)?;
-        let epoch = catalog.next_broker_epoch().map_err(damaged)?;
+        options.fs.create_dir_all(dir).map_err(io)?;
+        let Opened { lock, catalog, identity } = open::open(&options.fs, dir, None)?;
+        let epoch = catalog.next_broker_epoch(0).map_err(damaged)?;
         let epoch =
             u32::try_from(epoch).map_err(|_| damaged(StoreError::Failed("broker epochs are used up".into())))?;
         let mut report = RecoveryReport::default();
@@ -108,7 +110,7 @@ impl Storage {
         let storage = Self {
             store,
             options,
-            cluster_id,
+            cluster_id: identity.cluster_id,
             topics: RwLock::new(topics),
             changing: Mutex::new(()),
             producer_ids: Mutex::new(0..0),
@@ -151,7 +153,7 @@ impl Storage {
         let mut records: Vec<Result<TopicRecord, TopicError>> = Vec::with_capacity(topics.len());
         for new in topics {
             let taken = self.topic(&new.name).is_some() || records.iter().flatten().any(|other| other.name == new.name);
-            records.push(if taken { Err(TopicError::Exists(new.name)) } else { Ok(record(new)) });
+            records.push(if taken { Err(TopicError::Exists(new.name)) } else { Ok(self.record(new)) });
         }
         let good: Vec<TopicRecord> = records.iter().flatten().cloned().collect();
         if let Err(error) = self.put(&good) {
@@ -170,7 +172,9 @@ impl Storage {
         let _changing = lock(&self.changing);
         let known: Vec<Uuid> = ids.iter().copied().filter(|id| self.topic_by_id(*id).is_some()).collect();
         if !known.is_empty() {
-            let removed = self.store.check_writable().and_then(|()| self.store.catalog.remove_topics(&known));
+            let removed = self.store.check_writable().and_then(|()| {
+                self.store.catalog.apply(&known.iter().map(|id| Row::TopicGone(*id)).collect::<Vec<_>>())
+            });
             if let Err(error) = removed {
                 return ids.iter().map(|_| Err(error.clone().into())).collect();
             }
@@ -194,13 +198,10 @@ impl Storage {
         if total < now {
             return Err(TopicError::FewerPartitions { now });
         }
-        let record = TopicRecord {
-            id,
-            name: topic.name.clone(),
-            partitions: total,
-            internal: topic.internal,
-            configs: topic.configs.clone(),
+        let Some(Row::Topic(known)) = self.store.catalog.row(&RowKey::Topic(id))? else {
+            return Err(TopicError::Unknown);
         };
+        let record = TopicRecord { version: known.version + 1, partitions: total, ..known };
         self.put(std::slice::from_ref(&record))?;
         let grown = Arc::new(self.topic_of(&record, topic.partitions.clone()));
         self.write(|topics| topics.put(&grown));
@@ -215,7 +216,7 @@ impl Storage {
         let mut block = lock(&self.producer_ids);
         if block.is_empty() {
             self.store.check_writable()?;
-            let first = self.store.catalog.take_producer_ids(PRODUCER_ID_BLOCK)?;
+            let first = self.store.catalog.take_producer_ids(0, PRODUCER_ID_BLOCK)?;
             *block = first..first + PRODUCER_ID_BLOCK;
         }
         let next = block.next().and_then(|id| i64::try_from(id).ok());
@@ -251,7 +252,19 @@ impl Storage {
 
     fn put(&self, records: &[TopicRecord]) -> Result<(), StoreError> {
         self.store.check_writable()?;
-        if records.is_empty() { Ok(()) } else { self.store.catalog.put_topics(records) }
+        self.store.catalog.apply(&records.iter().cloned().map(Row::Topic).collect::<Vec<_>>())
+    }
+
+    fn record(&self, new: NewTopic) -> TopicRecord {
+        TopicRecord {
+            id: ids::new_topic_id(self.store.id),
+            version: 1,
+            created_epoch: self.store.epoch,
+            name: new.name,
+            partitions: new.partitions,
+            internal: new.internal,
+            configs: new.configs,
+        }
     }
 
     /// The topic as `record` says, with logs that exist already in front.
@@ -291,27 +304,6 @@ impl Drop for Storage {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn record(new: NewTopic) -> TopicRecord {
-    TopicRecord {
-        id: new_topic_id(),
-        name: new.name,
-        partitions: new.partitions,
-        internal: new.internal,
-        configs: new.configs,
-    }
-}
-
-/// A random id whose text does not begin with a dash, as Apache Kafka's `Uuid.randomUuid`.
-fn new_topic_id() -> Uuid {
-    loop {
-        let id = Uuid::new_v4();
-        // A dash is 62 in base64url: the first six bits.
-        if id.as_bytes()[0] >> 2 != 62 {
-            return id;
-        }
-    }
 }
 
 fn topic(record: &TopicRecord, partitions: Vec<Arc<PartitionLog>>) -> Topic {

@@ -13,7 +13,7 @@ use crate::commit::Commits;
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::fs::FileSystem;
-use crate::ids::ChainId;
+use crate::ids::{ChainId, StoreId};
 use crate::log::PartitionLog;
 use crate::stamp::Stamps;
 
@@ -25,6 +25,8 @@ pub const SYNC_EACH_MAX: usize = 16;
 
 /// One store.
 pub struct Store {
+    /// Its id.
+    pub id: StoreId,
     /// The data directory.
     pub dir: PathBuf,
     /// Through which its files are reached.
@@ -81,6 +83,7 @@ impl Store {
             files: Arc::new(ChainFiles { fs: fs.clone(), dir: chains_dir(&dir) }),
             fs,
             dir,
+            id: catalog.store(),
             catalog,
             commits: Commits::new(),
             epoch,
@@ -94,7 +97,8 @@ impl Store {
 
     /// The name of a new chain.
     pub fn next_chain(&self) -> ChainId {
-        ChainId { epoch: self.epoch, sequence: self.next_chain.fetch_add(1, Ordering::Relaxed) }
+        let sequence = self.next_chain.fetch_add(1, Ordering::Relaxed);
+        ChainId { epoch: self.epoch, sequence, store: self.id }
     }
 
     /// Whether the store may be written.

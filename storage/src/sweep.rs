@@ -29,7 +29,7 @@ pub fn start(store: &Arc<Store>) -> io::Result<JoinHandle<()>> {
 }
 
 fn sweep(store: &Store) -> io::Result<usize> {
-    let chains = store.catalog.chains().map_err(|error| io::Error::other(error.to_string()))?;
+    let chains = store.catalog.own_chains().map_err(|error| io::Error::other(error.to_string()))?;
     let owned: HashMap<SegmentId, u64> = chains.iter().flat_map(lengths).collect();
     let mut removed = 0;
     for directory in store.fs.read_dir(&store.files.dir)?.iter().filter(|entry| entry.is_dir) {

@@ -178,10 +178,11 @@ mod tests {
 
     use super::*;
     use crate::fs::RealFileSystem;
-    use crate::ids::{ChainId, SegmentId};
+    use crate::ids::{ChainId, SegmentId, StoreId};
 
     fn range(sequence: u32, len: u32) -> Range {
-        let segment = SegmentId { chain: ChainId { epoch: 1, sequence }, base_offset: 0 };
+        let segment =
+            SegmentId { chain: ChainId { epoch: 1, sequence, store: StoreId::new(8).unwrap() }, base_offset: 0 };
         Range { segment, position: 10, len }
     }
 

@@ -3,18 +3,18 @@
 //! What must always hold: a slot is taken whole or not at all; one left over from an earlier use of the file, or from another
 //! file, is not taken for one of this file's.
 //!
-//! Layout, big endian: magic `CJS1` | crc32c of all that follows | file (epoch u32, number u64) | slot number u32 | ranges u32 |
+//! Layout, big endian: magic `CJS2` | crc32c of all that follows | file (epoch u32, number u64) | slot number u32 | ranges u32 |
 //! payload bytes u32 | ranges | payload | zeros up to a multiple of `SLOT_ALIGNMENT`;
-//! a range: chain (epoch, sequence u32) | base offset i64 | position u64 | length u32.
+//! a range: chain (epoch, sequence, store u32) | base offset i64 | position u64 | length u32.
 
 use bytes::{Buf, BufMut};
 
-use crate::ids::{ChainId, SegmentId};
+use crate::ids::{ChainId, SegmentId, StoreId};
 
-const MAGIC: u32 = u32::from_be_bytes(*b"CJS1");
+const MAGIC: u32 = u32::from_be_bytes(*b"CJS2");
 const CRC_END: usize = 8;
 const HEADER_LEN: usize = CRC_END + 4 + 8 + 4 + 4 + 4;
-const RANGE_LEN: usize = 4 + 4 + 8 + 8 + 4;
+const RANGE_LEN: usize = 4 + 4 + 4 + 8 + 8 + 4;
 /// A slot shares no page with another, so that a torn write cannot hurt one that was acknowledged.
 pub const SLOT_ALIGNMENT: usize = 4096;
 
@@ -85,7 +85,7 @@ pub fn read_slot(bytes: &[u8], file: FileId, number: u32) -> Option<Slot<'_>> {
     }
     let (mut table, mut payload) = whole[HEADER_LEN..].split_at(count * RANGE_LEN);
     let ranges = (0..count).map(|_| {
-        let range = get_range(&mut table);
+        let range = get_range(&mut table)?;
         Some((range, payload.split_off(..range.len as usize)?))
     });
     Some(Slot { ranges: ranges.collect::<Option<_>>()?, len: len.next_multiple_of(SLOT_ALIGNMENT) })
@@ -94,16 +94,17 @@ pub fn read_slot(bytes: &[u8], file: FileId, number: u32) -> Option<Slot<'_>> {
 fn put_range(out: &mut Vec<u8>, range: &Range) {
     out.put_u32(range.segment.chain.epoch);
     out.put_u32(range.segment.chain.sequence);
+    out.put_u32(range.segment.chain.store.get());
     out.put_i64(range.segment.base_offset);
     out.put_u64(range.position);
     out.put_u32(range.len);
 }
 
 /// The caller has checked that `RANGE_LEN` bytes are there.
-fn get_range(table: &mut &[u8]) -> Range {
-    let chain = ChainId { epoch: table.get_u32(), sequence: table.get_u32() };
+fn get_range(table: &mut &[u8]) -> Option<Range> {
+    let chain = ChainId { epoch: table.get_u32(), sequence: table.get_u32(), store: StoreId::new(table.get_u32())? };
     let segment = SegmentId { chain, base_offset: table.get_i64() };
-    Range { segment, position: table.get_u64(), len: table.get_u32() }
+    Some(Range { segment, position: table.get_u64(), len: table.get_u32() })
 }
 
 #[cfg(test)]
@@ -114,7 +115,10 @@ mod tests {
 
     fn slot() -> Vec<u8> {
         let range = |sequence, len| Range {
-            segment: SegmentId { chain: ChainId { epoch: 3, sequence }, base_offset: 77 },
+            segment: SegmentId {
+                chain: ChainId { epoch: 3, sequence, store: StoreId::new(8).unwrap() },
+                base_offset: 77,
+            },
             position: 5,
             len,
         };

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::PartitionLog;
-use crate::catalog::{ChainRecord, ProducerBytes};
+use crate::catalog::{ChainRecord, ProducersRecord};
 use crate::ids::ChainId;
 use crate::producer_snapshot::ProducerSnapshot;
 use crate::producer_state::ProducerTable;
@@ -141,11 +141,20 @@ impl PartitionLog {
     fn open_chain_record(&self, writer: &Writer, end: Option<i64>) -> Option<ChainRecord> {
         let open = writer.open.as_ref()?;
         let segments = open.segments.iter().map(|segment| segment.summary()).collect();
-        Some(ChainRecord { partition: self.id, id: open.id, start: open.start, end, segments })
+        Some(ChainRecord {
+            partition: self.id,
+            id: open.id,
+            version: 0,
+            start: open.start,
+            end,
+            segments,
+            replaces: Vec::new(),
+            leader_epochs: Vec::new(),
+        })
     }
 
     /// The last words of the log: its chain, sealed, and its producers. Everything is durable, nothing is appended any more.
-    pub(crate) fn seal(&self) -> (Option<ChainRecord>, Option<ProducerBytes>) {
+    pub(crate) fn seal(&self) -> (Option<ChainRecord>, Option<ProducersRecord>) {
         let writer = self.writer();
         let end = self.log_end.load(Ordering::Acquire);
         let chain = self.open_chain_record(&writer, Some(end));
@@ -158,12 +167,12 @@ impl PartitionLog {
         self.writer().open.as_ref().map_or(Vec::new(), |open| open.segments.clone())
     }
 
-    fn snapshot_bytes(&self, table: &ProducerTable, next_offset: i64) -> ProducerBytes {
-        self.producer_bytes(&ProducerSnapshot { next_offset, table: table.clone() })
+    fn snapshot_bytes(&self, table: &ProducerTable, next_offset: i64) -> ProducersRecord {
+        self.producers_record(&ProducerSnapshot { next_offset, table: table.clone() })
     }
 
     /// A snapshot as the catalog takes it.
-    pub(crate) fn producer_bytes(&self, snapshot: &ProducerSnapshot) -> ProducerBytes {
-        (self.id, snapshot.encode())
+    pub(crate) fn producers_record(&self, snapshot: &ProducerSnapshot) -> ProducersRecord {
+        ProducersRecord { partition: self.id, next_offset: snapshot.next_offset, bytes: snapshot.encode() }
     }
 }

@@ -19,8 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::catalog::{ChainRecord, PartitionId};
+use crate::catalog::ChainRecord;
 use crate::config::LogConfig;
+use crate::ids::PartitionId;
 use crate::segment::Segment;
 use crate::store::Store;
 
