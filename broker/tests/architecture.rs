@@ -138,10 +138,7 @@ fn files_of_a_store_are_reached_through_its_file_system() {
         outside.into_iter().partition(|source| source.is_under(&["storage/src/fs/"]));
     let names_files = |line: &str| line.contains("std::fs") || line.contains("rustix::fs");
     assert!(inside.iter().any(|source| !source.offences(names_files).is_empty()), "no file system in storage/src/fs");
-    // Not ported yet.
-    let waiting = ["storage/src/open.rs", "storage/src/storage.rs"];
-    let offences =
-        outside.iter().filter(|source| !source.is_under(&waiting)).flat_map(|source| source.offences(names_files));
+    let offences = outside.iter().flat_map(|source| source.offences(names_files));
     assert_none("`std::fs` is named in storage/src/fs alone", offences.collect());
 }
 
