@@ -89,11 +89,6 @@ impl Index {
         self.last_in_memory_where(|entry| entry.offset <= offset)
     }
 
-    /// The last entry at or before `position`.
-    pub fn floor_of_position(&self, position: u64) -> Option<IndexEntry> {
-        self.last_where(|entry| u64::from(entry.position) <= position)
-    }
-
     /// The last entry at or before `position`, if that can be told from what is in memory.
     pub fn floor_of_position_in_memory(&self, position: u64) -> Result<Option<IndexEntry>, Cold> {
         self.last_in_memory_where(|entry| u64::from(entry.position) <= position)
@@ -301,7 +296,7 @@ mod tests {
         assert_eq!(index.floor_of_offset(9), None);
         for at in 1..=20 {
             assert_eq!(index.floor_of_offset(at * 10 + 9), Some(entry(at)));
-            assert_eq!(index.floor_of_position(at as u64 * 1_000), Some(entry(at)));
+            assert_eq!(index.floor_of_position_in_memory(at as u64 * 1_000), Ok(Some(entry(at))));
             assert_eq!(index.floor_of_timestamp(at * 100), Some(entry(at)));
         }
         assert_eq!(index.last(), Some(entry(20)));

@@ -29,6 +29,7 @@ mod mapping;
 mod open;
 pub mod producer_snapshot;
 pub mod producer_state;
+mod reading;
 mod recovery;
 mod segment;
 mod shutdown;

@@ -156,18 +156,40 @@ impl MappedFile {
         range.start + if range.is_empty() { 0 } else { whole().unwrap_or(0) }
     }
 
+    /// The parts of `range`, in whole pages, that are not in memory.
+    ///
+    /// # Errors
+    /// As `view`.
+    pub fn absent(&self, range: Range<u64>) -> io::Result<Vec<Range<u64>>> {
+        Ok(self.view(range)?.absent())
+    }
+
     /// Fills `buffer` with the bytes from `position` on, without the map: what the disk cannot read is an error.
     ///
     /// # Errors
     /// Of the file system; `UnexpectedEof` beyond `len`.
     pub fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        match self.read_some(buffer, position) {
+            (_, Some(error)) => Err(error),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// As `read_at`; says how many bytes could be read before the error.
+    pub fn read_some(&self, buffer: &mut [u8], position: u64) -> (usize, Option<io::Error>) {
         if position.saturating_add(buffer.len() as u64) > self.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return (0, Some(io::ErrorKind::UnexpectedEof.into()));
         }
-        match fs::read_full(&*self.file, buffer, position)? {
-            read if read == buffer.len() => Ok(()),
-            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, position + done as u64) {
+                Ok(0) => return (done, Some(io::ErrorKind::UnexpectedEof.into())),
+                Ok(read) => done += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return (done, Some(error)),
+            }
         }
+        (done, None)
     }
 
     /// Asks the system to have `range` in memory soon. Does not wait.
@@ -193,11 +215,32 @@ impl View {
     pub fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
     }
-}
 
-impl View {
     /// Bytes from the beginning that are in memory.
     fn resident_len(&self) -> usize {
+        let (pages, before) = self.pages();
+        let present = pages.iter().take_while(|present| **present).count();
+        (present * rustix::param::page_size()).saturating_sub(before).min(self.range.len())
+    }
+
+    /// Where the pages lie that are not in memory.
+    fn absent(&self) -> Vec<Range<u64>> {
+        let page = rustix::param::page_size() as u64;
+        let (pages, before) = self.pages();
+        let mut start = (self.range.start - before) as u64;
+        let mut absent = Vec::new();
+        for run in pages.chunk_by(|a, b| a == b) {
+            let end = start + run.len() as u64 * page;
+            if run.first() == Some(&false) {
+                absent.push(start..end);
+            }
+            start = end;
+        }
+        absent
+    }
+
+    /// Whether each page is in memory, and how many bytes of the first one lie before the view. None is when the system does not say.
+    fn pages(&self) -> (Vec<bool>, usize) {
         let page = rustix::param::page_size();
         let before = self.range.start % page;
         let (first, len) = (self.range.start - before, self.range.len() + before);
@@ -205,8 +248,7 @@ impl View {
         // SAFETY: `first` is a multiple of the page size within the map, the map reaches to `first + len`, and there is a byte in
         // `pages` for each page of it. The call reads no memory of the map and writes nothing but `pages`.
         let asked = unsafe { libc::mincore(self.map.as_mut_ptr().add(first).cast(), len, pages.as_mut_ptr()) };
-        let present = if asked == 0 { pages.iter().take_while(|page| **page & 1 == 1).count() } else { 0 };
-        (present * page).saturating_sub(before).min(self.range.len())
+        (pages.into_iter().map(|page| asked == 0 && page & 1 == 1).collect(), before)
     }
 }
 
@@ -258,11 +300,13 @@ mod tests {
         let other = std::fs::File::open(dir.path().join("f")).unwrap();
         rustix::fs::fadvise(other, 0, None, rustix::fs::Advice::DontNeed).unwrap();
         assert_eq!(file.resident_end(5_000..100_000), 5_000);
+        assert_eq!(file.absent(5_000..90_000).unwrap(), [4_096..90_112]);
         let mut buffer = vec![0; 100_000];
         file.read_at(&mut buffer, 0).unwrap();
         assert!(buffer.iter().all(|byte| *byte == 7));
         assert_eq!(file.resident_end(5_000..100_000), 100_000);
         assert_eq!(file.resident_end(5_000..100_001), 5_000);
+        assert_eq!(file.absent(5_000..90_000).unwrap(), []);
     }
 
     #[test]

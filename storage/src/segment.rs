@@ -8,22 +8,26 @@
 
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use catena_protocol::batch::BatchHeader;
 
-use crate::batches::{Batches, Found};
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::ids::SegmentId;
 use crate::index::{Index, IndexEntry};
 use crate::mapping::{MappedFile, View};
+use crate::reading::{Fault, Headers, ReadCounters, Reading};
+use crate::trusted::Trusted;
 
 /// The index file is brought up to date when so many more bytes are durable: what a recovery may have to look through.
 const INDEX_FLUSH_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes between entries that are read off the batches.
 const REBUILT_INTERVAL: u64 = 4096;
+/// Bytes read at a time when headers are looked through.
+const STEP: u64 = 64 * 1024;
 /// "No timestamp".
 pub const NO_TIMESTAMP: i64 = -1;
 
@@ -55,6 +59,8 @@ pub struct Segment {
     registered: AtomicBool,
     entry_synced: AtomicBool,
     complete: AtomicBool,
+    /// What its readers left.
+    pub reading: Reading,
 }
 
 impl Segment {
@@ -65,7 +71,8 @@ impl Segment {
     pub fn create(files: &Arc<ChainFiles>, id: SegmentId) -> io::Result<Self> {
         files.fs.create_dir_all(&id.directory(&files.dir))?;
         let file = MappedFile::create(&*files.fs, &id.log_path(&files.dir))?;
-        let segment = Self::new(files, id, 0, NO_TIMESTAMP);
+        let mut segment = Self::new(files, id, 0, NO_TIMESTAMP);
+        segment.reading = Reading::new(Trusted::all());
         let _ = segment.file.set(file);
         let _ = segment.index.set(Index::default());
         Ok(segment)
@@ -95,6 +102,7 @@ impl Segment {
             registered: AtomicBool::new(false),
             entry_synced: AtomicBool::new(false),
             complete: AtomicBool::new(false),
+            reading: Reading::new(Trusted::nothing()),
         }
     }
 
@@ -111,6 +119,26 @@ impl Segment {
         Ok(self.file.get_or_init(|| opened))
     }
 
+    /// File and index, if they are open already.
+    pub fn opened(&self) -> Option<(&MappedFile, &Index)> {
+        Some((self.file.get()?, self.index.get()?))
+    }
+
+    /// Where the search for `offset` begins: at a batch, as far as the index knows.
+    pub fn floor_of_offset(&self, offset: i64) -> u64 {
+        self.index().floor_of_offset(offset).map_or(0, |entry| u64::from(entry.position))
+    }
+
+    /// The counters of its store's reads.
+    pub fn read_counters(&self) -> &ReadCounters {
+        &self.files.reads
+    }
+
+    /// Its file.
+    pub fn path(&self) -> PathBuf {
+        self.id.log_path(&self.files.dir)
+    }
+
     /// The index; that of a sealed segment is loaded at the first use, and what its file lacks is read off the batches.
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
@@ -122,14 +150,12 @@ impl Segment {
         })
     }
 
-    fn complete(&self, index: &Index) -> io::Result<()> {
+    fn complete(&self, index: &Index) -> Result<(), Fault> {
         let last = index.last();
         let (mut indexed, stamp) = last.map_or((0, 0), |entry| (u64::from(entry.position), entry.stamp));
         let mut timestamp_before = last.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before);
-        let from = indexed;
-        let view = self.file()?.view(from..self.sealed_len)?;
-        for Found { header, start, .. } in Batches::new(&view) {
-            let position = from + start as u64;
+        let mut headers = Headers::new(self, indexed..self.sealed_len, STEP);
+        while let Some((position, header)) = headers.next()? {
             if position >= indexed + REBUILT_INTERVAL {
                 let Ok(short) = u32::try_from(position) else { break };
                 index.push(IndexEntry { offset: header.base_offset, timestamp_before, stamp, position: short });
@@ -277,33 +303,21 @@ impl Segment {
         }
     }
 
-    /// The batch that holds `offset`, looked for below `limit`.
+    /// The batch that holds `offset` or the next one, looked for below `limit`: where it begins, and its header.
     ///
     /// # Errors
-    /// Of the system.
-    pub fn find_offset(&self, offset: i64, limit: u64) -> io::Result<Option<Found>> {
-        let start = self.index().floor_of_offset(offset).map_or(0, |entry| u64::from(entry.position));
-        self.find(start..limit, |header| header.last_offset() >= offset)
+    /// Damage on the way, or of the system.
+    pub fn find_offset(&self, offset: i64, limit: u64) -> Result<Option<(u64, BatchHeader)>, Fault> {
+        Headers::new(self, self.floor_of_offset(offset)..limit, STEP).find(|header| header.last_offset() >= offset)
     }
 
     /// The first batch with a timestamp of at least `timestamp` in its header, looked for from the batch at `from` to `limit`.
     ///
     /// # Errors
-    /// Of the system.
-    pub fn find_timestamp(&self, timestamp: i64, from: u64, limit: u64) -> io::Result<Option<Found>> {
+    /// Damage on the way, or of the system.
+    pub fn find_timestamp(&self, timestamp: i64, from: u64, limit: u64) -> Result<Option<(u64, BatchHeader)>, Fault> {
         let start = self.index().floor_of_timestamp(timestamp).map_or(0, |entry| u64::from(entry.position));
-        self.find(start.max(from)..limit, |header| header.max_timestamp >= timestamp)
-    }
-
-    /// Where the last batch ends that ends at or before `position`; batches begin at `start`.
-    ///
-    /// # Errors
-    /// Of the system.
-    pub fn boundary_before(&self, start: u64, position: u64) -> io::Result<u64> {
-        let indexed = self.index().floor_of_position(position).map_or(0, |entry| u64::from(entry.position));
-        let from = start.max(indexed);
-        let view = self.file()?.view(from..position.max(from))?;
-        Ok(Batches::new(&view).last().map_or(from, |found| from + found.end as u64))
+        Headers::new(self, start.max(from)..limit, STEP).find(|header| header.max_timestamp >= timestamp)
     }
 
     /// The bytes in `range`.
@@ -312,16 +326,5 @@ impl Segment {
     /// Of the system, and beyond the end.
     pub fn view(&self, range: Range<u64>) -> io::Result<View> {
         self.file()?.view(range)
-    }
-
-    /// The first batch in `range` that `wanted` holds for, with positions in the segment.
-    fn find(&self, range: Range<u64>, wanted: impl Fn(&BatchHeader) -> bool) -> io::Result<Option<Found>> {
-        if range.is_empty() {
-            return Ok(None);
-        }
-        let from = range.start as usize;
-        let view = self.file()?.view(range)?;
-        let found = Batches::new(&view).find(|found| wanted(&found.header));
-        Ok(found.map(|found| Found { start: found.start + from, end: found.end + from, ..found }))
     }
 }

@@ -80,7 +80,7 @@ impl Store {
     /// A store in `dir` in broker epoch `epoch`.
     pub fn new(fs: Arc<dyn FileSystem>, dir: PathBuf, catalog: Catalog, epoch: u32) -> Self {
         Self {
-            files: Arc::new(ChainFiles { fs: fs.clone(), dir: chains_dir(&dir) }),
+            files: Arc::new(ChainFiles::new(fs.clone(), chains_dir(&dir))),
             fs,
             dir,
             id: catalog.store(),

@@ -5,23 +5,20 @@
 //!
 //! Source: Apache Kafka, `UnifiedLog.fetchOffsetByTimestamp`, `LogSegment.findOffsetByTimestamp`, `ProducerStateManager`.
 
-use std::io;
-use std::sync::Arc;
-
 use catena_protocol::batch::BatchHeader;
 use catena_protocol::records;
 
-use super::read::{unreadable, visible_end};
+use super::read::visible_end;
 use super::{PartitionLog, ReadUpTo};
-use crate::batches::{Batches, Found};
 use crate::config::LogConfig;
 use crate::error::{ReadError, StoreError};
 use crate::producer_snapshot::ProducerSnapshot;
 use crate::producer_state::ProducerTable;
+use crate::reading::{self, Fault, Headers};
 use crate::segment::{NO_TIMESTAMP, Segment};
 
-/// Bytes of headers looked at in one piece when producers are rebuilt.
-const STRETCH: u64 = 64 * 1024 * 1024;
+/// Bytes read in one piece when producers are rebuilt.
+const STRETCH: u64 = 1024 * 1024;
 
 /// A record found by its timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +43,8 @@ impl PartitionLog {
     ) -> Result<Option<TimestampOffset>, ReadError> {
         let end = visible_end(&self.offsets(), up_to);
         for segment in self.segments().iter().filter(|segment| segment.max_timestamp() >= timestamp_ms) {
-            let found = first_at_least(segment, timestamp_ms)?;
+            let found = first_at_least(segment, timestamp_ms);
+            let found = found.map_err(|fault| self.report(segment, segment.id.base_offset, &fault))?;
             if let Some(found) = found {
                 return Ok(Some(found).filter(|found| found.offset < end));
             }
@@ -77,56 +75,51 @@ impl PartitionLog {
         let segments = self.segments();
         let first = segments.partition_point(|segment| segment.id.base_offset <= next_offset).saturating_sub(1);
         for segment in segments.iter().skip(first) {
-            let failed = |error: io::Error| StoreError::Failed(format!("cannot rebuild producers: {error}").into());
-            apply_from(segment, next_offset, &mut table, now_ms).map_err(failed)?;
+            let failed = |fault: Fault| StoreError::Failed(format!("cannot rebuild producers: {fault}").into());
+            match apply_from(segment, next_offset, &mut table, now_ms) {
+                // What lies behind it is lost to readers as well; writers go on.
+                Err(fault @ Fault::Damaged(_)) => drop(self.report(segment, next_offset, &fault)),
+                applied => applied.map_err(failed)?,
+            }
         }
         Ok(table)
     }
 }
 
 /// Applies the batches of `segment` from `next_offset` on.
-fn apply_from(segment: &Arc<Segment>, next_offset: i64, table: &mut ProducerTable, now_ms: i64) -> io::Result<()> {
+fn apply_from(segment: &Segment, next_offset: i64, table: &mut ProducerTable, now_ms: i64) -> Result<(), Fault> {
     let len = segment.len();
-    let mut at = match segment.find_offset(next_offset.max(segment.id.base_offset), len)? {
-        Some(found) => found.start as u64,
-        None => return Ok(()),
-    };
-    while at < len {
-        let view = segment.view(at..len.min(at + STRETCH))?;
-        let mut end = 0;
-        for found in Batches::new(&view) {
-            table.apply(&found.header, now_ms);
-            end = found.end as u64;
-        }
-        if end == 0 {
-            break;
-        }
-        at += end;
+    let Some((from, _)) = segment.find_offset(next_offset.max(segment.id.base_offset), len)? else { return Ok(()) };
+    let mut headers = Headers::new(segment, from..len, STRETCH);
+    while let Some((_, header)) = headers.next()? {
+        table.apply(&header, now_ms);
     }
     Ok(())
 }
 
-fn first_at_least(segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampOffset>, ReadError> {
-    let base = segment.id.base_offset;
+fn first_at_least(segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampOffset>, Fault> {
     let mut from = 0;
     loop {
-        let found = segment.find_timestamp(timestamp_ms, from, segment.len());
-        let Some(found) = found.map_err(|error| unreadable(base, &error))? else { return Ok(None) };
+        let found = segment.find_timestamp(timestamp_ms, from, segment.len())?;
+        let Some((start, header)) = found else { return Ok(None) };
         // A producer may have claimed a larger timestamp than its records have: then look on.
-        if let Some(record) = look_into(segment, &found, timestamp_ms)? {
+        if let Some(record) = look_into(segment, start, &header, timestamp_ms)? {
             return Ok(Some(record));
         }
-        from = found.end as u64;
+        from = start + header.size() as u64;
     }
 }
 
 /// The first record of the batch whose timestamp is at least `timestamp_ms`.
-fn look_into(segment: &Segment, found: &Found, timestamp_ms: i64) -> Result<Option<TimestampOffset>, ReadError> {
-    let header: &BatchHeader = &found.header;
-    let view = segment.view(found.start as u64..found.end as u64);
-    let view = view.map_err(|error| unreadable(header.base_offset, &error))?;
-    let record = records::first_at_or_after(&view, timestamp_ms, header.base_offset);
-    let record = record.map_err(|_| ReadError::Corrupt { offset: header.base_offset })?;
+fn look_into(
+    segment: &Segment,
+    start: u64,
+    header: &BatchHeader,
+    timestamp_ms: i64,
+) -> Result<Option<TimestampOffset>, Fault> {
+    let batch = reading::batch_at(segment, start, header)?;
+    let record = records::first_at_or_after(&batch, timestamp_ms, header.base_offset);
+    let record = record.map_err(|_| Fault::Damaged(start))?;
     let found = |record: records::RecordPosition| TimestampOffset {
         offset: record.offset,
         timestamp: record.timestamp,

@@ -1,17 +1,20 @@
-//! Reading batches: slices of mapped segments, whole batches, never beyond what the reader may see.
+//! Reading batches: whole ones, never beyond what the reader may see; at once from mapped segments, or from the disk.
 //!
-//! What must always hold: nothing is copied; a slice begins with the batch that holds the offset and ends with a batch; the
-//! offsets that go with a slice are not behind it.
+//! What must always hold: a slice begins with the batch that holds the offset and ends with a batch; the offsets that go with a
+//! slice are not behind it; `read_now` waits for no disk; a batch with a wrong checksum is not given.
 //!
-//! Source: Apache Kafka, `UnifiedLog.read`, `LogSegment.read`.
+//! Source: Apache Kafka, `UnifiedLog.read`, `LogSegment.read`. Kafka does not compare checksums when it reads.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use super::{LogOffsets, PartitionLog};
-use crate::batches::Found;
 use crate::error::{ReadError, StoreError};
+use crate::index::Cold;
+use crate::reading::{self, Fault, Wanted};
 use crate::segment::Segment;
 
 /// Up to where a reader may see.
@@ -27,23 +30,31 @@ pub enum ReadUpTo {
 
 /// Whole batches, ready for the socket.
 pub struct ReadSlice {
-    /// The batches, in the mapping.
+    /// The batches: in the mapping, or memory of their own.
     pub bytes: Bytes,
     /// The log's offsets when they were read.
     pub offsets: LogOffsets,
 }
 
-/// How much a reader wants.
-#[derive(Clone, Copy)]
-struct Wanted {
-    max_bytes: usize,
-    min_one_batch: bool,
+/// Where the batch with an offset should be.
+enum Aim {
+    /// Nowhere yet: the reader has seen everything.
+    AtEnd(LogOffsets),
+    At(Target),
+}
+
+struct Target {
+    segment: Arc<Segment>,
     limit: u64,
+    offsets: LogOffsets,
+    /// Whether the batch is there, or the segment is damaged.
+    is_there: bool,
 }
 
 impl PartitionLog {
     /// Whole batches from the one that contains `offset` on, at most `max_bytes`, but at least one batch when
-    /// `min_one_batch`. Empty at the end. One slice never spans segments.
+    /// `min_one_batch`. Empty at the end. One slice never spans segments. Blocking: may read from the disk, and then no more than
+    /// a mebibyte, or one batch.
     ///
     /// # Errors
     /// An offset outside of the log, damaged bytes, or a store that cannot be read.
@@ -54,6 +65,50 @@ impl PartitionLog {
         min_one_batch: bool,
         up_to: ReadUpTo,
     ) -> Result<ReadSlice, ReadError> {
+        if let Some(slice) = self.read_now(offset, max_bytes, min_one_batch, up_to)? {
+            return Ok(slice);
+        }
+        let target = match self.aim(offset, up_to)? {
+            Aim::AtEnd(offsets) => return Ok(ReadSlice { bytes: Bytes::new(), offsets }),
+            Aim::At(target) => target,
+        };
+        let wanted = Wanted { max_bytes, min_one_batch, limit: target.limit };
+        let bytes = match reading::cold(&target.segment, offset, wanted) {
+            Ok(None) if target.is_there => Err(Fault::Damaged(target.limit)),
+            Ok(bytes) => Ok(bytes.unwrap_or_default()),
+            Err(fault) => Err(fault),
+        };
+        let bytes = bytes.map_err(|fault| self.report(&target.segment, offset, &fault))?;
+        Ok(ReadSlice { bytes, offsets: target.offsets })
+    }
+
+    /// As `read`, if what it takes is in memory and was checked; else None. Waits for no disk.
+    ///
+    /// # Errors
+    /// An offset outside of the log, or a segment that cannot be mapped.
+    pub fn read_now(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        min_one_batch: bool,
+        up_to: ReadUpTo,
+    ) -> Result<Option<ReadSlice>, ReadError> {
+        let Target { segment, limit, offsets, is_there } = match self.aim(offset, up_to)? {
+            Aim::AtEnd(offsets) => return Ok(Some(ReadSlice { bytes: Bytes::new(), offsets })),
+            Aim::At(target) => target,
+        };
+        let bytes = match reading::hot(&segment, offset, Wanted { max_bytes, min_one_batch, limit }) {
+            Err(Cold) => return Ok(None),
+            // Whoever may wait finds out what is wrong.
+            Ok(None) if is_there => return Ok(None),
+            Ok(None) => Bytes::new(),
+            Ok(Some(range)) if range.is_empty() => Bytes::new(),
+            Ok(Some(range)) => segment.view(range).map_err(|error| unreadable(offset, &error))?.into_bytes(),
+        };
+        Ok(Some(ReadSlice { bytes, offsets }))
+    }
+
+    fn aim(&self, offset: i64, up_to: ReadUpTo) -> Result<Aim, ReadError> {
         let before = self.offsets();
         let segments = self.segments();
         let segment = segments.partition_point(|segment| segment.id.base_offset <= offset);
@@ -64,38 +119,32 @@ impl PartitionLog {
         if offset < offsets.log_start || offset > offsets.log_end {
             return Err(ReadError::OutOfRange { offset, log_start: offsets.log_start, log_end: offsets.log_end });
         }
-        let nothing = ReadSlice { bytes: Bytes::new(), offsets };
-        let Some(segment) = segment.filter(|_| offset < visible_end(&offsets, up_to)) else { return Ok(nothing) };
-        let wanted = Wanted { max_bytes, min_one_batch, limit };
-        let found = segment.find_offset(offset, limit).map_err(|error| unreadable(offset, &error))?;
-        let Some(found) = found else {
-            // What was visible before is found, unless its commit is just being published, or the bytes are damaged.
-            let damaged = offset < visible_end(&before, up_to) && limit == segment.len();
-            return if damaged { Err(ReadError::Corrupt { offset }) } else { Ok(nothing) };
+        let Some(segment) = segment.filter(|_| offset < visible_end(&offsets, up_to)) else {
+            return Ok(Aim::AtEnd(offsets));
         };
-        slice(segment, found, wanted, offsets).map_err(|error| unreadable(offset, &error))
+        // What was visible before is there, unless its commit is just being published.
+        let is_there = offset < visible_end(&before, up_to) && limit == segment.len();
+        Ok(Aim::At(Target { segment: segment.clone(), limit, offsets, is_there }))
     }
-}
 
-fn slice(segment: &Segment, first: Found, wanted: Wanted, offsets: LogOffsets) -> io::Result<ReadSlice> {
-    let start = first.start as u64;
-    let end = end_of(segment, first, wanted)?;
-    if end == start {
-        return Ok(ReadSlice { bytes: Bytes::new(), offsets });
+    /// Says once where bytes are damaged or cannot be read, and what the reader is told.
+    pub(super) fn report(&self, segment: &Segment, offset: i64, fault: &Fault) -> ReadError {
+        let place = match fault {
+            Fault::Damaged(position) | Fault::Unreadable(position, _) => *position,
+        };
+        if segment.reading.note_fault(place) {
+            let counters = segment.read_counters();
+            let counter = if matches!(fault, Fault::Damaged(_)) { &counters.damaged } else { &counters.unreadable };
+            counter.fetch_add(1, Ordering::Relaxed);
+            let (topic, partition, chain) = (self.topic_id(), self.index(), segment.id.chain);
+            let file = segment.path();
+            tracing::error!(%topic, partition, %chain, file = %file.display(), offset, "records cannot be served: {fault}");
+        }
+        match fault {
+            Fault::Damaged(_) => ReadError::Corrupt { offset },
+            Fault::Unreadable(_, error) => unreadable(offset, error),
+        }
     }
-    Ok(ReadSlice { bytes: segment.view(start..end)?.into_bytes(), offsets })
-}
-
-fn end_of(segment: &Segment, first: Found, wanted: Wanted) -> io::Result<u64> {
-    let start = first.start as u64;
-    let most = start.saturating_add(wanted.max_bytes as u64);
-    if wanted.limit <= most {
-        return Ok(wanted.limit);
-    }
-    if first.end as u64 > most {
-        return Ok(if wanted.min_one_batch { first.end as u64 } else { start });
-    }
-    segment.boundary_before(start, most)
 }
 
 fn visible_len(segment: &Segment, up_to: ReadUpTo) -> u64 {
