@@ -242,6 +242,16 @@ impl Segment {
         }
     }
 
+    /// Where its files are.
+    pub fn files(&self) -> &Arc<ChainFiles> {
+        &self.files
+    }
+
+    /// The stamp of the batch at `position`, as far as the index knows it.
+    pub fn stamp_at(&self, position: u64) -> i64 {
+        self.index().floor_of_position(position).map_or(0, |entry| entry.stamp)
+    }
+
     /// Makes the file durable as it is and writes out the index of what is durable, if it is worth it.
     ///
     /// # Errors

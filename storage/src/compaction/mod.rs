@@ -15,6 +15,12 @@
 
 mod filter;
 mod offset_map;
+mod pace;
+mod pass;
+#[cfg(test)]
+mod pass_tests;
 mod plan;
+mod source;
+mod target;
 #[cfg(test)]
 mod tests;
