@@ -16,11 +16,15 @@ use crate::batches::Batches;
 use crate::config::{CleanerOptions, LogConfig};
 use crate::files::ChainFiles;
 use crate::fs::RealFileSystem;
-use crate::ids::{ChainId, SegmentId};
+use crate::ids::{ChainId, SegmentId, StoreId};
 use crate::segment::Segment;
 
-const OLD: ChainId = ChainId { epoch: 1, sequence: 7 };
-const NEW: ChainId = ChainId { epoch: 2, sequence: 9 };
+fn chain(sequence: u32) -> ChainId {
+    ChainId { epoch: 1, sequence, store: StoreId::new(5).unwrap() }
+}
+
+const OLD: u32 = 7;
+const NEW: u32 = 9;
 
 /// A log of one key in each record, `key = offset % keys`, ten records in a batch, four batches in a segment.
 struct Fixture {
@@ -57,7 +61,7 @@ impl Fixture {
             now_ms: 1_000,
             secret: [3; 16],
             files: self.files.clone(),
-            chain: NEW,
+            chain: chain(NEW),
             go_on: &|_, _| go_on(),
         };
         pass.run()
@@ -66,7 +70,7 @@ impl Fixture {
     fn new_files(&self) -> usize {
         let fan_out = std::fs::read_dir(self.dir.path()).unwrap();
         let files = fan_out.flat_map(|dir| std::fs::read_dir(dir.unwrap().path()).unwrap());
-        files.filter(|file| is_of(NEW, &file.as_ref().unwrap().path())).count()
+        files.filter(|file| is_of(chain(NEW), &file.as_ref().unwrap().path())).count()
     }
 }
 
@@ -76,7 +80,7 @@ fn is_of(chain: ChainId, path: &Path) -> bool {
 }
 
 fn segment(files: &Arc<ChainFiles>, base_offset: i64, keys: i64) -> Segment {
-    let segment = Segment::create(files, SegmentId { chain: OLD, base_offset }).unwrap();
+    let segment = Segment::create(files, SegmentId { chain: chain(OLD), base_offset }).unwrap();
     for first in (base_offset..base_offset + 40).step_by(10) {
         let mut builder = BatchBuilder::new().with_producer(first / 10, 0, 0);
         for offset in first..first + 10 {
