@@ -8,6 +8,7 @@ use catena_storage::Storage;
 use crate::config::Config;
 use crate::fetch::FetchSessions;
 use crate::groups::Groups;
+use crate::heavy::HeavyWork;
 use crate::lifecycle::Stopping;
 use crate::metrics::Metrics;
 use crate::topics::Topics;
@@ -26,6 +27,8 @@ pub struct Broker {
     pub fetch_sessions: FetchSessions,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where work is done that takes long.
+    pub heavy: HeavyWork,
     /// How clients reach this broker, by listener.
     pub advertised: Vec<AdvertisedListener>,
     /// The APIs that are answered.

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod errors;
 pub mod fetch;
 pub mod groups;
+pub mod heavy;
 pub mod lifecycle;
 pub mod metrics;
 pub mod monitoring;

@@ -23,6 +23,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::dispatch;
 use crate::fetch::FetchSessions;
 use crate::groups::Groups;
+use crate::heavy::HeavyWork;
 use crate::lifecycle::{Stop, Stopping};
 use crate::metrics::Metrics;
 use crate::monitoring::Scrapes;
@@ -190,6 +191,7 @@ fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedLis
         groups: Groups::new(storage.clone(), config.groups.clone(), stopping.clone()),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
         metrics: Arc::new(Metrics::default()),
+        heavy: HeavyWork::default(),
         apis: dispatch::versions(),
         advertised,
         stopping,

@@ -1,44 +1,41 @@
 //! What a record batch must be like before it may enter a log. Pure: header fields, one CRC, and the clock passed in.
 //!
 //! What must always hold: a batch that passes has a right CRC, offsets and count that agree, and a codec readers know;
-//! nothing here looks into the records, so the cost does not depend on how many there are (the CRC reads the bytes once),
-//! but for logs that are compacted: there a record without a key would be lost, and is refused.
+//! nothing here looks into the records, so the cost does not depend on how many there are (the CRC reads the bytes once).
+//! What is inside is the business of `record_check`.
 //!
 //! Source: Apache Kafka, `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `LogValidator`.
 
+use bytes::Bytes;
 use catena_protocol::batch::{self, BatchError, BatchHeader, HEADER_LEN, MAGIC};
-use catena_protocol::records::first_without_key;
 
-use crate::{AppendError, AppendOrigin, LogConfig, TimestampType};
+use crate::record_check::check_records;
+use crate::{AppendError, AppendOrigin, LogConfig};
 
 /// Largest compression codec id that has a meaning (zstd).
 const MAX_COMPRESSION_ID: i16 = 4;
-/// "No timestamp" on the wire.
-const NO_TIMESTAMP: i64 = -1;
 
-/// Checks that `records` is exactly one batch that `config` lets in.
+/// Checks that `records` is exactly one batch that `config` lets in, and gives it as it is to be stored.
 ///
 /// # Errors
 /// The first rule that is broken, in Kafka's order.
 pub fn check_append(
-    records: &[u8],
+    records: Bytes,
     origin: AppendOrigin,
     config: &LogConfig,
     now_ms: i64,
-) -> Result<BatchHeader, AppendError> {
-    let header = one_batch(records)?;
+) -> Result<(Bytes, BatchHeader), AppendError> {
+    let header = one_batch(&records)?;
     if origin == AppendOrigin::Client {
         check_client_rules(&header)?;
     }
     check_size(&header, config)?;
-    check_crc(records, &header)?;
+    check_crc(&records, &header)?;
     check_counts(&header)?;
     check_codec(&header)?;
-    check_timestamps(&header, config, now_ms)?;
-    if origin == AppendOrigin::Client && config.cleanup.compact {
-        check_keys(records)?;
-    }
-    Ok(header)
+    let (records, header) = check_records(records, header, origin, config, now_ms)?;
+    check_segment(&header, config)?;
+    Ok((records, header))
 }
 
 fn one_batch(records: &[u8]) -> Result<BatchHeader, AppendError> {
@@ -83,10 +80,12 @@ fn check_size(header: &BatchHeader, config: &LogConfig) -> Result<(), AppendErro
     if size > config.max_message_bytes {
         return Err(AppendError::TooLarge { size, max: config.max_message_bytes });
     }
-    if size > config.segment_bytes as usize {
-        return Err(AppendError::LargerThanSegment { size, max: config.segment_bytes as usize });
-    }
     Ok(())
+}
+
+fn check_segment(header: &BatchHeader, config: &LogConfig) -> Result<(), AppendError> {
+    let (size, max) = (header.size(), config.segment_bytes as usize);
+    if size > max { Err(AppendError::LargerThanSegment { size, max }) } else { Ok(()) }
 }
 
 fn check_crc(records: &[u8], header: &BatchHeader) -> Result<(), AppendError> {
@@ -114,49 +113,14 @@ fn check_codec(header: &BatchHeader) -> Result<(), AppendError> {
     }
 }
 
-/// With LogAppendTime the broker's clock replaces the producer's, so there is nothing to check.
-fn check_timestamps(header: &BatchHeader, config: &LogConfig, now_ms: i64) -> Result<(), AppendError> {
-    if config.timestamp_type == TimestampType::LogAppendTime {
-        return Ok(());
-    }
-    if header.is_log_append_time() {
-        let text = "invalid timestamp type in a batch: producers may not set LogAppendTime";
-        return Err(AppendError::InvalidRecord(text.into()));
-    }
-    let min = now_ms.saturating_sub(config.timestamp_before_max_ms);
-    let max = now_ms.saturating_add(config.timestamp_after_max_ms);
-    let outside = |timestamp: &i64| *timestamp != NO_TIMESTAMP && !(min..=max).contains(timestamp);
-    match [header.base_timestamp, header.max_timestamp].into_iter().find(outside) {
-        Some(timestamp) => Err(AppendError::InvalidTimestamp { timestamp, min, max }),
-        None => Ok(()),
-    }
-}
-
-fn check_keys(records: &[u8]) -> Result<(), AppendError> {
-    match first_without_key(records) {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(AppendError::InvalidRecord("compacted topic cannot accept message without key".into())),
-        Err(error) => Err(AppendError::InvalidRecord(error.to_string())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use catena_protocol::records::BatchBuilder;
-
     use super::*;
-    use crate::CleanupPolicy;
 
     const NOW_MS: i64 = 1_800_000_000_000;
 
     fn config() -> LogConfig {
-        LogConfig {
-            max_message_bytes: 1_000,
-            segment_bytes: 2_000,
-            timestamp_before_max_ms: 10_000,
-            timestamp_after_max_ms: 1_000,
-            ..LogConfig::default()
-        }
+        LogConfig { max_message_bytes: 1_000, segment_bytes: 2_000, ..LogConfig::default() }
     }
 
     /// A batch of `len` bytes with one record's worth of header fields; `edit` changes it before the CRC is set.
@@ -179,7 +143,7 @@ mod tests {
     }
 
     fn refusal(records: &[u8]) -> String {
-        match check_append(records, AppendOrigin::Client, &config(), NOW_MS) {
+        match check_append(Bytes::copy_from_slice(records), AppendOrigin::Client, &config(), NOW_MS) {
             Ok(_) => "accepted".into(),
             Err(error) => format!("{error:?}").split([' ', '(', '{']).next().unwrap_or_default().to_owned(),
         }
@@ -206,15 +170,12 @@ mod tests {
             ("a transactional batch",            batch(100, |b| b[22] = 0x10),                              "InvalidTransaction"),
             ("codec 5",                          batch(100, |b| b[22] = 5),                                 "UnsupportedCompression"),
             ("zstd",                             batch(100, |b| b[22] = 4),                                 "accepted"),
-            ("LogAppendTime set by a producer",  batch(100, |b| b[22] = 8),                                 "InvalidRecord"),
             ("no records",                       batch(100, put(57, 0_i32.to_be_bytes())),                  "InvalidRecord"),
             ("fewer records than offsets",       batch(100, put(23, 1_i32.to_be_bytes())),                  "InvalidRecord"),
             ("negative offset delta",            batch(100, put(23, (-2_i32).to_be_bytes())),               "InvalidRecord"),
             ("producer id without sequence",     batch(100, put(43, 9_i64.to_be_bytes())),                  "InvalidRecord"),
             ("max.message.bytes reached",        batch(1_000, |_| ()),                                      "accepted"),
             ("max.message.bytes exceeded",       batch(1_001, |_| ()),                                      "TooLarge"),
-            ("too old",                          batch(100, put(27, (NOW_MS - 10_001).to_be_bytes())),      "InvalidTimestamp"),
-            ("too far ahead",                    batch(100, put(35, (NOW_MS + 1_001).to_be_bytes())),       "InvalidTimestamp"),
             ("no timestamp",                     batch(100, |b| b[27..43].fill(0xff)),                      "accepted"),
         ];
         for (what, records, expected) in cases {
@@ -225,37 +186,13 @@ mod tests {
     #[test]
     fn a_batch_larger_than_a_segment_is_refused_even_where_messages_may_be_larger() {
         let config = LogConfig { max_message_bytes: 10_000, ..config() };
-        let answer = check_append(&batch(2_001, |_| ()), AppendOrigin::Client, &config, NOW_MS);
+        let answer = check_append(batch(2_001, |_| ()).into(), AppendOrigin::Client, &config, NOW_MS);
         assert!(matches!(answer, Err(AppendError::LargerThanSegment { size: 2_001, max: 2_000 })));
-    }
-
-    #[test]
-    fn with_log_append_time_the_producers_clock_does_not_matter() {
-        let config = LogConfig { timestamp_type: TimestampType::LogAppendTime, ..config() };
-        let records = batch(100, put(35, i64::MAX.to_be_bytes()));
-        assert!(check_append(&records, AppendOrigin::Client, &config, NOW_MS).is_ok());
-    }
-
-    #[test]
-    fn what_is_compacted_needs_keys() {
-        let config = LogConfig { cleanup: CleanupPolicy::COMPACT, ..config() };
-        let with_keys = |keys: &[Option<&[u8]>]| {
-            let mut builder = BatchBuilder::new();
-            keys.iter().for_each(|key| {
-                builder.push(NOW_MS, *key, Some(b"value"));
-            });
-            builder.build().unwrap()
-        };
-        let check = |records: &[u8], origin| check_append(records, origin, &config, NOW_MS).is_ok();
-        assert!(check(&with_keys(&[Some(b"a"), Some(b"")]), AppendOrigin::Client));
-        assert!(!check(&with_keys(&[Some(b"a"), None]), AppendOrigin::Client));
-        assert!(check(&with_keys(&[Some(b"a"), None]), AppendOrigin::Coordinator));
-        assert!(!check(&batch(100, |_| ()), AppendOrigin::Client), "bytes that are no records");
     }
 
     #[test]
     fn the_coordinator_may_write_control_batches() {
         let records = batch(100, |b| b[22] = 0x20);
-        assert!(check_append(&records, AppendOrigin::Coordinator, &config(), NOW_MS).is_ok());
+        assert!(check_append(records.into(), AppendOrigin::Coordinator, &config(), NOW_MS).is_ok());
     }
 }

@@ -46,12 +46,19 @@ pub struct LogConfig {
     pub delete_retention_ms: i64,
     /// The codec of stored batches (`compression.type` and its levels).
     pub compression: Compression,
+    /// Largest record in a compressed batch, bytes (`max.decompressed.message.bytes`).
+    pub max_decompressed_message_bytes: u32,
     /// Records after which the log is forced to disk (`flush.messages`).
     pub flush_messages: i64,
     /// Time after which the log is forced to disk, milliseconds (`flush.ms`).
     pub flush_ms: i64,
     /// How long an idle producer is remembered, milliseconds (`producer.id.expiration.ms`).
     pub producer_id_expiration_ms: i64,
+}
+
+impl LogConfig {
+    /// The value of `max.decompressed.message.bytes` that allows every record.
+    pub const DECOMPRESSED_MESSAGE_BYTES_ANY: u32 = 2_147_483_639;
 }
 
 impl Default for LogConfig {
@@ -75,6 +82,7 @@ impl Default for LogConfig {
             min_cleanable_dirty_ratio: 0.5,
             delete_retention_ms: DAY_MS,
             compression: Compression::default(),
+            max_decompressed_message_bytes: Self::DECOMPRESSED_MESSAGE_BYTES_ANY,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             producer_id_expiration_ms: DAY_MS,

@@ -128,16 +128,9 @@ pub enum AppendError {
         /// The limit.
         max: usize,
     },
-    /// Too far from the broker's clock.
-    #[error("timestamp {timestamp} is out of the range from {min} to {max}")]
-    InvalidTimestamp {
-        /// Milliseconds since 1970.
-        timestamp: i64,
-        /// Smallest allowed.
-        min: i64,
-        /// Largest allowed.
-        max: i64,
-    },
+    /// Records that break a rule of their topic.
+    #[error("{} records are rejected", .0.count)]
+    Rejected(RejectedRecords),
     /// A gap in a producer's sequence numbers.
     #[error("out of order sequence number for producer {producer_id}: {found}, expected {expected}")]
     OutOfOrderSequence {
@@ -167,6 +160,51 @@ pub enum AppendError {
     /// The store cannot do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Records for which their whole batch is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RejectedRecords {
+    /// How many there are.
+    pub count: u64,
+    /// Whether one of them has a bad timestamp.
+    pub timestamps: bool,
+    /// The first of them.
+    pub named: Vec<RejectedRecord>,
+}
+
+/// A record for which its batch is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RejectedRecord {
+    /// Its place in the batch, from 0.
+    pub index: i32,
+    /// What is wrong with it.
+    pub fault: RecordFault,
+}
+
+/// What is wrong with a record. Timestamps are milliseconds since 1970, offsets count from 0 in the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordFault {
+    /// It has no key, and its topic is compacted.
+    NoKey,
+    /// Its timestamp is too far from the broker's clock.
+    Timestamp {
+        /// The record's.
+        timestamp: i64,
+        /// Which record.
+        offset: i64,
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// Its batch claims to have the broker's time.
+    BrokersTime {
+        /// The record's.
+        timestamp: i64,
+        /// Which record.
+        offset: i64,
+    },
 }
 
 /// Why nothing can be read.

@@ -30,6 +30,7 @@ mod open;
 pub mod producer_snapshot;
 pub mod producer_state;
 mod reading;
+mod record_check;
 mod recovery;
 mod segment;
 mod shutdown;
@@ -43,7 +44,9 @@ pub use commit::CommitTicket;
 pub use config::{
     CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
 };
-pub use error::{AppendError, OpenError, ReadError, StoreError, TopicError};
+pub use error::{
+    AppendError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError, TopicError,
+};
 pub use log::{AppendOrigin, Appended, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
 pub use recovery::RecoveryReport;
 pub use storage::{NewTopic, Storage, Topic};

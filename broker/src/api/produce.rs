@@ -7,8 +7,10 @@
 //! which would not survive the death of the process before their commit); acks=0 is never answered, and an error then
 //! closes the connection, the only way to tell the client.
 //!
-//! Not done: transactions (a transactional batch is refused with INVALID_TXN_STATE); the list of bad records stays
-//! empty, because batches are validated by their header.
+//! A batch whose records have to be read (another codec, keys, timestamps) or whose producers have to be loaded first is appended
+//! where no other connection waits for the thread; the connection's next request waits.
+//!
+//! Not done: transactions (a transactional batch is refused with INVALID_TXN_STATE).
 //!
 //! Source: Apache Kafka, `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`, `ProduceRequest.validateRecords`.
 
@@ -20,12 +22,14 @@ use bytes::Bytes;
 use catena_protocol::batch::BatchHeader;
 use catena_protocol::error_code::ErrorCode;
 use catena_protocol::messages::produce::{
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData, TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
+    TopicProduceResponse,
 };
 use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, Topic};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
+use crate::api::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
 
@@ -120,7 +124,7 @@ impl Batch<'_> {
             let result = self.append(topic.as_deref(), partition.index, partition.records.unwrap_or_default());
             answers.push(match result {
                 Ok(appended) => self.appended(at, answers.len(), partition.index, appended),
-                Err(refusal) => refused(partition.index, &refusal),
+                Err(refusal) => refused(topic.as_deref().ok(), partition.index, &refusal),
             });
         }
         TopicProduceResponse { name: data.name, topic_id: data.topic_id, partition_responses: answers }
@@ -131,7 +135,9 @@ impl Batch<'_> {
         let log = find(topic, index).ok_or(Refusal::Code(ErrorCode::UnknownTopicOrPartition))?;
         self.check(topic, &records).map_err(Refusal::Code)?;
         let bytes = records.len();
-        let appended = log.append(records, AppendOrigin::Client, self.now_ms);
+        let heavy = log.append_is_heavy(&records, self.now_ms);
+        let append = || log.append(records, AppendOrigin::Client, self.now_ms);
+        let appended = if heavy { self.broker.heavy.run(append) } else { append() };
         let appended = appended.map_err(|error| Refusal::Append(error, log.offsets().log_start))?;
         self.broker.metrics.appended(bytes, appended.duplicate);
         Ok(appended)
@@ -171,23 +177,52 @@ fn find(topic: &Topic, index: i32) -> Option<&Arc<PartitionLog>> {
     topic.partitions.get(usize::try_from(index).ok()?)
 }
 
-fn refused(index: i32, refusal: &Refusal) -> PartitionProduceResponse {
-    let (code, message, log_start) = match refusal {
-        Refusal::Code(code) => (*code, None, UNKNOWN),
-        Refusal::Append(error, log_start) => (errors::append(error), message(error), *log_start),
+fn refused(topic: Option<&Topic>, index: i32, refusal: &Refusal) -> PartitionProduceResponse {
+    let (code, log_start) = match refusal {
+        Refusal::Code(code) => (*code, UNKNOWN),
+        Refusal::Append(error, log_start) => {
+            (errors::append(error), if tells_log_start(error) { *log_start } else { UNKNOWN })
+        }
     };
+    let partition = topic.map(|topic| format!("{}-{index}", topic.name)).unwrap_or_default();
+    let (error_message, record_errors) = explained(refusal, &partition);
     PartitionProduceResponse {
         index,
         error_code: code.code(),
         base_offset: UNKNOWN,
         log_append_time_ms: UNKNOWN,
         log_start_offset: log_start,
-        error_message: message.map(StrBytes::from_string),
+        error_message: error_message.map(StrBytes::from_string),
+        record_errors,
         ..PartitionProduceResponse::default()
     }
 }
 
-/// Kafka sends a text with the errors that are about records, not with those that are about the request or the log.
-fn message(error: &AppendError) -> Option<String> {
-    matches!(error, AppendError::InvalidRecord(_) | AppendError::InvalidTimestamp { .. }).then(|| error.to_string())
+/// Kafka tells where the log begins with some errors (`ReplicaManager.appendToLocalLog`).
+fn tells_log_start(error: &AppendError) -> bool {
+    match error {
+        AppendError::Corrupt(_)
+        | AppendError::TooLarge { .. }
+        | AppendError::LargerThanSegment { .. }
+        | AppendError::Deleted
+        | AppendError::Store(_) => false,
+        AppendError::InvalidRecord(_)
+        | AppendError::UnsupportedMagic(_)
+        | AppendError::UnsupportedCompression(_)
+        | AppendError::Rejected(_)
+        | AppendError::OutOfOrderSequence { .. }
+        | AppendError::InvalidProducerEpoch { .. }
+        | AppendError::InvalidTransaction(_) => true,
+    }
+}
+
+/// Kafka sends a text when it names single records; here every invalid batch has one.
+fn explained(refusal: &Refusal, partition: &str) -> (Option<String>, Vec<BatchIndexAndErrorMessage>) {
+    match refusal {
+        Refusal::Append(AppendError::Rejected(rejected), _) => {
+            (Some(record_errors::message(rejected, partition)), record_errors::list(rejected, partition))
+        }
+        Refusal::Append(error @ AppendError::InvalidRecord(_), _) => (Some(error.to_string()), Vec::new()),
+        Refusal::Append(..) | Refusal::Code(_) => (None, Vec::new()),
+    }
 }

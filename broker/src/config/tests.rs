@@ -103,13 +103,6 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
 }
 
 #[test]
-fn the_one_value_that_is_obeyed_is_no_warning() {
-    assert_eq!(load(&["compression.type=producer"]).expect("valid").warnings, []);
-    let warnings = load(&["compression.type=zstd"]).expect("valid").warnings;
-    assert_eq!(warnings, [Warning::NotHonouredYet("compression.type".to_owned())]);
-}
-
-#[test]
 fn node_id_and_its_older_name_must_agree() {
     assert_eq!(load(&["broker.id=5"]).expect("valid").config.node_id, 5);
     assert_eq!(load(&["broker.id=5", "node.id=5"]).expect("valid").config.node_id, 5);

@@ -87,6 +87,8 @@ pub fn log_config(topic: &TopicConfigs, defaults: &LogConfig) -> LogConfig {
         min_cleanable_dirty_ratio: own.number("min.cleanable.dirty.ratio", defaults.min_cleanable_dirty_ratio),
         delete_retention_ms: own.number("delete.retention.ms", defaults.delete_retention_ms),
         compression: compression(&own, defaults.compression),
+        max_decompressed_message_bytes: own
+            .number("max.decompressed.message.bytes", defaults.max_decompressed_message_bytes),
         flush_messages: own.number("flush.messages", defaults.flush_messages),
         flush_ms: own.number("flush.ms", defaults.flush_ms),
         producer_id_expiration_ms: defaults.producer_id_expiration_ms,

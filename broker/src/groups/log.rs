@@ -100,7 +100,7 @@ fn refused(error: &AppendError) -> GroupError {
         | AppendError::InvalidRecord(_)
         | AppendError::UnsupportedMagic(_)
         | AppendError::UnsupportedCompression(_)
-        | AppendError::InvalidTimestamp { .. }
+        | AppendError::Rejected(_)
         | AppendError::OutOfOrderSequence { .. }
         | AppendError::InvalidProducerEpoch { .. }
         | AppendError::InvalidTransaction(_) => {

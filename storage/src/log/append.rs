@@ -44,7 +44,8 @@ pub struct Appended {
     pub base_offset: i64,
     /// Offset of its last record.
     pub last_offset: i64,
-    /// Set when the topic uses LogAppendTime, milliseconds since 1970.
+    /// Set when the topic uses LogAppendTime, and for a duplicate, of which it is the original's largest timestamp; milliseconds
+    /// since 1970.
     pub log_append_time_ms: Option<i64>,
     /// First offset of the log.
     pub log_start: i64,
@@ -58,7 +59,7 @@ pub struct Appended {
 }
 
 /// Attribute bit: the timestamps are the broker's.
-const LOG_APPEND_TIME_BIT: u8 = 0x08;
+const LOG_APPEND_TIME_BIT: i16 = 0x08;
 
 impl PartitionLog {
     /// Validates and appends the one batch in `records` (a Produce request's bytes for this partition). Does not wait for the
@@ -73,7 +74,7 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
         let config = self.config();
-        let header = check_append(&records, origin, &config, now_ms)?;
+        let (records, header) = check_append(records, origin, &config, now_ms)?;
         let mut writer = self.writer();
         self.check_open()?;
         if let Some(original) = self.check_producer(&mut writer, &header, &config, now_ms)? {
@@ -93,8 +94,8 @@ impl PartitionLog {
     /// As `append`.
     pub fn append_run(self: &Arc<Self>, records: &[Bytes], now_ms: i64) -> Result<Appended, AppendError> {
         let config = self.config();
-        let check = |batch: &Bytes| check_append(batch, AppendOrigin::Coordinator, &config, now_ms);
-        let mut headers = records.iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        let check = |batch: &Bytes| Ok(check_append(batch.clone(), AppendOrigin::Coordinator, &config, now_ms)?.1);
+        let mut headers = records.iter().map(check).collect::<Result<Vec<_>, AppendError>>()?;
         let mut writer = self.writer();
         self.check_open()?;
         let mut bytes = Vec::with_capacity(records.iter().map(Bytes::len).sum());
@@ -212,7 +213,7 @@ impl PartitionLog {
         Appended {
             base_offset: original.base_offset,
             last_offset: original.last_offset,
-            log_append_time_ms: None,
+            log_append_time_ms: Some(original.timestamp),
             log_start: self.log_start,
             duplicate: true,
             crash_safe: durable,
@@ -240,7 +241,8 @@ struct Stamped<'a> {
 }
 
 impl<'a> Stamped<'a> {
-    /// `records` is the batch that `header` was read from.
+    /// `records` is the batch that `header` was read from. Its largest timestamp may be mended, and the broker's time is only
+    /// set by the broker: Kafka takes a producer's claim for the producer's time.
     fn new(
         header: &BatchHeader,
         records: &'a [u8],
@@ -255,11 +257,15 @@ impl<'a> Stamped<'a> {
         head[..8].copy_from_slice(&base_offset.to_be_bytes());
         head[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
         let mut header = BatchHeader { base_offset, partition_leader_epoch: leader_epoch, ..*header };
+        header.attributes &= !LOG_APPEND_TIME_BIT;
         if config.timestamp_type == TimestampType::LogAppendTime {
+            header.attributes |= LOG_APPEND_TIME_BIT;
             header.max_timestamp = now_ms;
-            header.attributes |= i16::from(LOG_APPEND_TIME_BIT);
-            head[22] |= LOG_APPEND_TIME_BIT;
-            head[35..43].copy_from_slice(&now_ms.to_be_bytes());
+        }
+        let sent = head;
+        head[21..23].copy_from_slice(&header.attributes.to_be_bytes());
+        head[35..43].copy_from_slice(&header.max_timestamp.to_be_bytes());
+        if head[CRC_START..] != sent[CRC_START..] {
             header.crc = crc32c::crc32c_append(crc32c::crc32c(&head[CRC_START..]), body);
             head[17..CRC_START].copy_from_slice(&header.crc.to_be_bytes());
         }

@@ -10,6 +10,7 @@ mod append;
 mod chain;
 mod epochs;
 mod lookup;
+mod producers;
 mod read;
 mod waiters;
 
