@@ -247,9 +247,9 @@ impl Segment {
         &self.files
     }
 
-    /// The stamp of the batch at `position`, as far as the index knows it.
-    pub fn stamp_at(&self, position: u64) -> i64 {
-        self.index().floor_of_position(position).map_or(0, |entry| entry.stamp)
+    /// The stamp of the batch at `offset`, as far as the index knows it.
+    pub fn stamp_at(&self, offset: i64) -> i64 {
+        self.index().floor_of_offset(offset).map_or(0, |entry| entry.stamp)
     }
 
     /// Makes the file durable as it is and writes out the index of what is durable, if it is worth it.

@@ -23,6 +23,7 @@ use crate::config::{CleanerOptions, LogConfig};
 use crate::files::ChainFiles;
 use crate::fs::Open;
 use crate::ids::ChainId;
+use crate::reading::Fault;
 use crate::segment::Segment;
 
 /// A pass to be made.
@@ -103,6 +104,15 @@ pub enum PassError {
     NoRoom,
 }
 
+impl PassError {
+    fn of(fault: Fault, segment: &Segment) -> Self {
+        match fault {
+            Fault::Damaged(position) => damaged(segment, position, "there is no batch"),
+            Fault::Unreadable(_, error) => Self::Read(error),
+        }
+    }
+}
+
 impl Pass<'_> {
     /// Makes the pass.
     ///
@@ -125,9 +135,9 @@ impl Pass<'_> {
         let Candidate { dirty_from, end_max, .. } = self.candidate;
         let first = self.segments.partition_point(|segment| segment.id.base_offset <= dirty_from).saturating_sub(1);
         for segment in self.segments.iter().skip(first) {
-            let from = segment.find_offset(dirty_from, segment.len()).map_err(PassError::Read)?;
-            let Some(from) = from else { continue };
-            let mut source = self.open(segment, from.start as u64)?;
+            let from = segment.find_offset(dirty_from, segment.len()).map_err(|fault| PassError::of(fault, segment))?;
+            let Some((from, _)) = from else { continue };
+            let mut source = self.open(segment, from)?;
             while let Some((position, batch)) = self.next(&mut source, segment)? {
                 let full = gather(batch, dirty_from, map).map_err(|error| damaged(segment, position, error))?;
                 match full {
@@ -180,7 +190,7 @@ impl Pass<'_> {
             };
             stats.bytes_written += bytes.len() as u64;
             let header = BatchHeader::parse(bytes).map_err(|error| damaged(segment, position, error))?;
-            let rest = target.push(bytes, &header, segment.stamp_at(position)).map_err(PassError::Write)?;
+            let rest = target.push(bytes, &header, segment.stamp_at(header.base_offset)).map_err(PassError::Write)?;
             self.breathe(bytes.len() as u64, rest)?;
         }
         Ok(())
@@ -207,7 +217,7 @@ impl Pass<'_> {
 
     fn open(&self, segment: &Segment, position: u64) -> Result<Source, PassError> {
         let files = segment.files();
-        let file = files.fs.open(&segment.id.log_path(&files.dir), Open::Read).map_err(PassError::Read)?;
+        let file = files.fs.open(&segment.path(), Open::Read).map_err(PassError::Read)?;
         Ok(Source::new(file, position, segment.len(), self.options.io_buffer_bytes / 2))
     }
 

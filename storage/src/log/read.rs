@@ -1,6 +1,7 @@
 //! Reading batches: whole ones, never beyond what the reader may see; at once from mapped segments, or from the disk.
 //!
-//! What must always hold: a slice begins with the batch that holds the offset and ends with a batch; the offsets that go with a
+//! What must always hold: a slice begins with the batch that holds the offset, or with the next one where compaction has removed it, and
+//! ends with a batch; the offsets that go with a
 //! slice are not behind it; `read_now` waits for no disk; a batch with a wrong checksum is not given.
 //!
 //! Source: Apache Kafka, `UnifiedLog.read`, `LogSegment.read`. Kafka does not compare checksums when it reads.
@@ -45,14 +46,16 @@ enum Aim {
 
 struct Target {
     segment: Arc<Segment>,
+    /// Where the segment after it begins.
+    next: Option<i64>,
     limit: u64,
     offsets: LogOffsets,
-    /// Whether the batch is there, or the segment is damaged.
+    /// Whether the batch is there, or no more.
     is_there: bool,
 }
 
 impl PartitionLog {
-    /// Whole batches from the one that contains `offset` on, at most `max_bytes`, but at least one batch when
+    /// Whole batches from the one that contains `offset`, or the next, on, at most `max_bytes`, but at least one batch when
     /// `min_one_batch`. Empty at the end. One slice never spans segments. Blocking: may read from the disk, and then no more than
     /// a mebibyte, or one batch.
     ///
@@ -65,21 +68,22 @@ impl PartitionLog {
         min_one_batch: bool,
         up_to: ReadUpTo,
     ) -> Result<ReadSlice, ReadError> {
-        if let Some(slice) = self.read_now(offset, max_bytes, min_one_batch, up_to)? {
-            return Ok(slice);
+        let mut offset = offset;
+        loop {
+            if let Some(slice) = self.read_now(offset, max_bytes, min_one_batch, up_to)? {
+                return Ok(slice);
+            }
+            let Target { segment, next, limit, offsets, is_there } = match self.aim(offset, up_to)? {
+                Aim::AtEnd(offsets) => return Ok(ReadSlice { bytes: Bytes::new(), offsets }),
+                Aim::At(target) => target,
+            };
+            let bytes = reading::cold(&segment, offset, Wanted { max_bytes, min_one_batch, limit });
+            match (bytes.map_err(|fault| self.report(&segment, offset, &fault))?, next) {
+                // The records behind the last one of the segment are gone: the next one goes on.
+                (None, Some(next)) if is_there => offset = next,
+                (bytes, _) => return Ok(ReadSlice { bytes: bytes.unwrap_or_default(), offsets }),
+            }
         }
-        let target = match self.aim(offset, up_to)? {
-            Aim::AtEnd(offsets) => return Ok(ReadSlice { bytes: Bytes::new(), offsets }),
-            Aim::At(target) => target,
-        };
-        let wanted = Wanted { max_bytes, min_one_batch, limit: target.limit };
-        let bytes = match reading::cold(&target.segment, offset, wanted) {
-            Ok(None) if target.is_there => Err(Fault::Damaged(target.limit)),
-            Ok(bytes) => Ok(bytes.unwrap_or_default()),
-            Err(fault) => Err(fault),
-        };
-        let bytes = bytes.map_err(|fault| self.report(&target.segment, offset, &fault))?;
-        Ok(ReadSlice { bytes, offsets: target.offsets })
     }
 
     /// As `read`, if what it takes is in memory and was checked; else None. Waits for no disk.
@@ -93,13 +97,13 @@ impl PartitionLog {
         min_one_batch: bool,
         up_to: ReadUpTo,
     ) -> Result<Option<ReadSlice>, ReadError> {
-        let Target { segment, limit, offsets, is_there } = match self.aim(offset, up_to)? {
+        let Target { segment, limit, offsets, is_there, .. } = match self.aim(offset, up_to)? {
             Aim::AtEnd(offsets) => return Ok(Some(ReadSlice { bytes: Bytes::new(), offsets })),
             Aim::At(target) => target,
         };
         let bytes = match reading::hot(&segment, offset, Wanted { max_bytes, min_one_batch, limit }) {
             Err(Cold) => return Ok(None),
-            // Whoever may wait finds out what is wrong.
+            // Whoever may wait looks in the next segment.
             Ok(None) if is_there => return Ok(None),
             Ok(None) => Bytes::new(),
             Ok(Some(range)) if range.is_empty() => Bytes::new(),
@@ -111,8 +115,9 @@ impl PartitionLog {
     fn aim(&self, offset: i64, up_to: ReadUpTo) -> Result<Aim, ReadError> {
         let before = self.offsets();
         let segments = self.segments();
-        let segment = segments.partition_point(|segment| segment.id.base_offset <= offset);
-        let segment = segment.checked_sub(1).and_then(|at| segments.get(at));
+        let after = segments.partition_point(|segment| segment.id.base_offset <= offset);
+        let segment = after.checked_sub(1).and_then(|at| segments.get(at));
+        let next = segments.get(after).map(|segment| segment.id.base_offset);
         // Before the offsets of the answer: they must not be behind the bytes.
         let limit = segment.map_or(0, |segment| visible_len(segment, up_to));
         let offsets = self.offsets();
@@ -122,9 +127,9 @@ impl PartitionLog {
         let Some(segment) = segment.filter(|_| offset < visible_end(&offsets, up_to)) else {
             return Ok(Aim::AtEnd(offsets));
         };
-        // What was visible before is there, unless its commit is just being published.
+        // What was visible before is there or gone, unless its commit is just being published.
         let is_there = offset < visible_end(&before, up_to) && limit == segment.len();
-        Ok(Aim::At(Target { segment: segment.clone(), limit, offsets, is_there }))
+        Ok(Aim::At(Target { segment: segment.clone(), next, limit, offsets, is_there }))
     }
 
     /// Says once where bytes are damaged or cannot be read, and what the reader is told.
