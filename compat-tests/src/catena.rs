@@ -7,13 +7,11 @@ use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
 use crate::{Broker, program, runtime};
 
-const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
 const START_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -103,10 +101,15 @@ impl Catena {
         Ok(())
     }
 
-    /// Starts the broker again and kills it (`kill -9`) after `delay`, ready or not.
-    pub fn start_and_kill_after(&mut self, delay: Duration) {
+    /// Kills the process if it still runs and starts it again, without waiting until it is ready.
+    pub fn begin_restart(&mut self) {
         self.process.kill();
         self.process = spawn(&self.options, self.home.path(), self.port);
+    }
+
+    /// Starts the broker again and kills it (`kill -9`) after `delay`, ready or not.
+    pub fn start_and_kill_after(&mut self, delay: Duration) {
+        self.begin_restart();
         std::thread::sleep(delay);
         self.process.kill();
     }
@@ -136,19 +139,9 @@ impl Catena {
 /// The release binary: `$CATENA_BIN`, or what cargo builds (once per process).
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("CATENA_BIN").map_or_else(build, PathBuf::from))
-}
-
-fn build() -> PathBuf {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--release", "-p", "catena-broker", "--bin", "catena"]);
-    cargo.args(["--message-format", "json-render-diagnostics"]);
-    let built = program::run(cargo, BUILD_DEADLINE);
-    assert!(built.status.is_some_and(|status| status.success()), "catena does not build:\n{}", built.stderr);
-    let messages = built.json_lines();
-    let mut executables = messages.iter().filter_map(|message| message.get("executable").and_then(Value::as_str));
-    PathBuf::from(executables.next_back().unwrap_or_else(|| panic!("cargo names no executable")))
+    BINARY.get_or_init(|| {
+        std::env::var_os("CATENA_BIN").map_or_else(|| program::built("catena-broker", "catena"), PathBuf::from)
+    })
 }
 
 fn launch(options: &Options, home: &Path, port: u16) -> Result<(Process, u16), String> {

@@ -26,7 +26,8 @@ const CLUSTER_ID: &str = "Q2F0ZW5hT3JhY2xlMDAwMQ";
 pub struct Kafka {
     process: Process,
     port: u16,
-    _home: TempDir,
+    properties: PathBuf,
+    home: TempDir,
 }
 
 impl Broker for Kafka {
@@ -77,6 +78,19 @@ impl Kafka {
         &mut self.process
     }
 
+    /// Where its data is.
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// Kills the process if it still runs and starts it again on the same data, without waiting until it is up.
+    pub fn begin_restart(&mut self, java: impl Fn(&Program) -> Command) {
+        self.process.kill();
+        let mut command = java(&Program::library(maven::KAFKA_44));
+        command.arg(&self.properties);
+        self.process = Process::start(command, &self.home.path().join("kafka.log"));
+    }
+
     fn try_start(
         program: &Program,
         settings: &[(&str, &str)],
@@ -89,10 +103,10 @@ impl Kafka {
         let [port, controller] = free_ports();
         let properties = write_properties(home.path(), &data, [port, controller], settings);
         let mut command = java(program);
-        command.arg(properties);
+        command.arg(&properties);
         let mut process = Process::start(command, &home.path().join("kafka.log"));
         process.wait_for_log(START_DEADLINE, |log| log.contains("Kafka Server started").then_some(()))?;
-        Ok(Self { process, port, _home: home })
+        Ok(Self { process, port, properties, home })
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::process;
+
+/// How long a build may take.
+const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
 
 /// What a program left behind.
 #[derive(Debug)]
@@ -36,6 +40,19 @@ pub fn run_with_input(command: Command, input: &str, limit: Duration) -> Output 
     let status = process::wait(&mut child.0, limit);
     drop(child);
     Output { command: format!("{command:?}"), status, stdout: contents(&mut stdout), stderr: contents(&mut stderr) }
+}
+
+/// A release binary of this workspace, as cargo builds it.
+pub fn built(package: &str, binary: &str) -> PathBuf {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--release", "-p", package, "--bin", binary]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    let built = run(cargo, BUILD_DEADLINE);
+    assert!(built.status.is_some_and(|status| status.success()), "{binary} does not build:\n{}", built.stderr);
+    let messages = built.json_lines();
+    let mut executables = messages.iter().filter_map(|message| message.get("executable").and_then(Value::as_str));
+    PathBuf::from(executables.next_back().unwrap_or_else(|| panic!("cargo names no executable")))
 }
 
 impl Output {

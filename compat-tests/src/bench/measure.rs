@@ -1,132 +1,192 @@
 //! The rows of the table: what is measured, in what unit, and what is aimed at.
 //!
-//! What must always hold: every measure appears in `ALL` once; a goal is checked against the medians that are printed.
+//! What must always hold: rows stand in the order of the variants below; a goal is judged by the medians that are printed.
 
-/// A row of the table.
+use std::cmp::Ordering;
+
+use super::system::System;
+
+/// A row of the table. A number is one of partitions, or the GiB (as MiB) that a broker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
     /// Produce, 1 KiB records: MiB per second.
-    ProduceLargeRate,
-    /// Produce, 1 KiB records: broker CPU-seconds per GiB.
-    ProduceLargeCpu,
+    ProduceRate(i32),
+    /// Produce, 1 KiB records: CPU-seconds per GiB.
+    ProduceCpu(i32),
+    /// Produce, 1 KiB records, as fast as it goes: acknowledgement, median.
+    ProduceP50(i32),
+    /// The same, 99 %.
+    ProduceP99(i32),
+    /// The same, 99.9 %.
+    ProduceP999(i32),
     /// Produce, 100 B records: MiB per second.
-    ProduceSmallRate,
-    /// Produce, 100 B records: broker CPU-seconds per GiB.
-    ProduceSmallCpu,
+    SmallRate,
+    /// Produce, 100 B records: CPU-seconds per GiB.
+    SmallCpu,
     /// One record per request: requests per second.
     SingleRate,
-    /// One record per request: requests per broker CPU-second.
+    /// One record per request: requests per CPU-second.
     SingleCpu,
+    /// One record per request: acknowledgement, 99 %.
+    SingleP99,
     /// Consume, from the page cache: MiB per second.
     ConsumeRate,
-    /// Consume, from the page cache: broker CPU-seconds per GiB.
+    /// Consume, from the page cache: CPU-seconds per GiB.
     ConsumeCpu,
+    /// Consume from the disk beside producers: MiB per second.
+    ColdRate,
+    /// Consume from the disk beside producers: CPU-seconds per GiB beyond what the producers cost.
+    ColdCpu,
+    /// Part of the consumed bytes that came from the disk.
+    ColdDisk,
+    /// Producers at a fixed rate, nobody reads: acknowledgement, 99 %.
+    AloneP99,
+    /// The same while a consumer reads from the disk.
+    BesideP99,
+    /// One by the other.
+    BesideChange,
     /// End to end at a fixed rate, median.
     LatencyP50,
     /// End to end at a fixed rate, 99 %.
     LatencyP99,
     /// End to end at a fixed rate, 99.9 %.
     LatencyP999,
-    /// Broker CPU at the fixed rate, per cent of a core.
+    /// CPU at the fixed rate, per cent of a core.
     LatencyCpu,
-    /// Process start to first acknowledged record.
+    /// Process start after `kill -9` to first acknowledged record, with so many MiB of data.
+    Restart(u64),
+    /// Process start with an empty folder to first acknowledged record.
     Start,
     /// Resident memory after the first record.
     IdleResident,
     /// The same without mapped files.
     IdleAnonymous,
-    /// Resident memory after all loads.
+    /// Resident memory after producing and consuming.
     LoadedResident,
     /// The same without mapped files.
     LoadedAnonymous,
 }
 
+/// A figure of one round.
+pub type Sample = (Measure, f64);
+
 /// What a figure is held against.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Goal {
-    /// Nothing is promised.
-    None,
-    /// At most so much, whatever Kafka does.
-    AtMost(f64),
-    /// At most Kafka's figure times this.
-    AtMostOfKafka(f64),
-    /// At least Kafka's figure times this.
-    AtLeastOfKafka(f64),
+pub enum Against {
+    /// A number, whatever others do.
+    Number,
+    /// The same figure of another program.
+    System(System),
+    /// Another figure of Catena's.
+    Own(Measure),
 }
 
-impl Measure {
-    /// All rows, in the order of the table.
-    pub const ALL: [Self; 17] = [
-        Self::ProduceLargeRate,
-        Self::ProduceLargeCpu,
-        Self::ProduceSmallRate,
-        Self::ProduceSmallCpu,
-        Self::SingleRate,
-        Self::SingleCpu,
-        Self::ConsumeRate,
-        Self::ConsumeCpu,
-        Self::LatencyP50,
-        Self::LatencyP99,
-        Self::LatencyP999,
-        Self::LatencyCpu,
-        Self::Start,
-        Self::IdleResident,
-        Self::IdleAnonymous,
-        Self::LoadedResident,
-        Self::LoadedAnonymous,
-    ];
+/// What is aimed at: at most or at least so many times what it is held against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Goal {
+    at_most: bool,
+    times: f64,
+    against: Against,
+}
 
+const KAFKA: Against = Against::System(System::Kafka);
+const CEILING: Against = Against::System(System::Ceiling);
+/// What many partitions are held against.
+const FEW_PARTITIONS: i32 = 12;
+
+impl Measure {
     /// What the row is called, and its unit.
-    pub fn title(self) -> (&'static str, &'static str) {
+    pub fn title(self) -> (String, &'static str) {
+        if let Self::ProduceRate(n) | Self::ProduceCpu(n) | Self::ProduceP50(n) | Self::ProduceP99(n) | Self::ProduceP999(n) =
+            self
+        {
+            let (what, unit) = self.title_of_kind();
+            return (format!("produce 1 KiB, {n} partitions{what}"), unit);
+        }
+        if let Self::Restart(mib) = self {
+            return (format!("restart after `kill -9`, {} GiB", mib as f64 / 1024.0), "ms");
+        }
+        let (title, unit) = self.title_of_kind();
+        (title.to_owned(), unit)
+    }
+
+    fn title_of_kind(self) -> (&'static str, &'static str) {
         match self {
-            Self::ProduceLargeRate => ("produce 1 KiB records", "MiB/s"),
-            Self::ProduceLargeCpu => ("produce 1 KiB records, broker CPU", "s/GiB"),
-            Self::ProduceSmallRate => ("produce 100 B records", "MiB/s"),
-            Self::ProduceSmallCpu => ("produce 100 B records, broker CPU", "s/GiB"),
-            Self::SingleRate => ("one 1 KiB record per request", "requests/s"),
-            Self::SingleCpu => ("one 1 KiB record per request", "requests/CPU-s"),
+            Self::ProduceRate(_) => ("", "MiB/s"),
+            Self::ProduceCpu(_) => (", CPU", "s/GiB"),
+            Self::ProduceP50(_) => (", acknowledged, p50", "ms"),
+            Self::ProduceP99(_) => (", acknowledged, p99", "ms"),
+            Self::ProduceP999(_) => (", acknowledged, p99.9", "ms"),
+            Self::SmallRate => ("produce 100 B, 12 partitions", "MiB/s"),
+            Self::SmallCpu => ("produce 100 B, 12 partitions, CPU", "s/GiB"),
+            Self::SingleRate => ("one record per request", "requests/s"),
+            Self::SingleCpu => ("one record per request", "requests/CPU-s"),
+            Self::SingleP99 => ("one record per request, acknowledged, p99", "ms"),
             Self::ConsumeRate => ("consume, warm", "MiB/s"),
-            Self::ConsumeCpu => ("consume, warm, broker CPU", "s/GiB"),
+            Self::ConsumeCpu => ("consume, warm, CPU", "s/GiB"),
+            Self::ColdRate => ("consume, cold", "MiB/s"),
+            Self::ColdCpu => ("consume, cold, CPU", "s/GiB"),
+            Self::ColdDisk => ("consume, cold, read from the disk", "%"),
+            Self::AloneP99 => ("producers beside no reader, p99", "ms"),
+            Self::BesideP99 => ("producers beside a cold reader, p99", "ms"),
+            Self::BesideChange => ("change of the producers' p99", "×"),
             Self::LatencyP50 => ("end to end, p50", "ms"),
             Self::LatencyP99 => ("end to end, p99", "ms"),
             Self::LatencyP999 => ("end to end, p99.9", "ms"),
-            Self::LatencyCpu => ("broker CPU at that rate", "% of a core"),
+            Self::LatencyCpu => ("CPU at that rate", "% of a core"),
+            Self::Restart(_) => ("", "ms"),
             Self::Start => ("start to first acknowledged record", "ms"),
             Self::IdleResident => ("resident memory, idle", "MiB"),
-            Self::IdleAnonymous => ("the same without mapped files", "MiB"),
+            Self::IdleAnonymous => ("the same without mapped files, idle", "MiB"),
             Self::LoadedResident => ("resident memory, after load", "MiB"),
-            Self::LoadedAnonymous => ("the same without mapped files", "MiB"),
+            Self::LoadedAnonymous => ("the same without mapped files, after load", "MiB"),
         }
     }
 
     /// What is aimed at.
-    pub fn goal(self) -> Goal {
+    pub fn goals(self) -> Vec<Goal> {
         match self {
-            Self::ProduceLargeCpu | Self::ProduceSmallCpu => Goal::AtMostOfKafka(0.5),
-            Self::ProduceLargeRate => Goal::AtLeastOfKafka(1.5),
-            Self::SingleCpu => Goal::AtLeastOfKafka(3.0),
-            Self::ConsumeCpu => Goal::AtMostOfKafka(1.0),
-            Self::LatencyP99 | Self::LatencyP999 => Goal::AtMostOfKafka(0.5),
-            Self::Start => Goal::AtMost(50.0),
-            Self::IdleResident => Goal::AtMost(20.0),
-            _ => Goal::None,
+            Self::ProduceRate(FEW_PARTITIONS) => vec![at_least(1.5, KAFKA), at_least(0.7, CEILING)],
+            Self::ProduceRate(_) => vec![at_least(0.5, Against::Own(Self::ProduceRate(FEW_PARTITIONS)))],
+            Self::ProduceCpu(FEW_PARTITIONS) => vec![at_most(0.5, KAFKA), at_most(1.5, CEILING)],
+            Self::ProduceP99(partitions) if partitions != FEW_PARTITIONS => {
+                vec![at_most(3.0, Against::Own(Self::ProduceP99(FEW_PARTITIONS)))]
+            }
+            Self::SmallCpu | Self::LatencyP99 | Self::LatencyP999 => vec![at_most(0.5, KAFKA)],
+            Self::SingleCpu => vec![at_least(3.0, KAFKA)],
+            Self::ConsumeCpu | Self::ColdCpu => vec![at_most(1.0, KAFKA)],
+            Self::BesideChange => vec![at_most(2.0, Against::Number)],
+            Self::Restart(_) => vec![at_most(1000.0, Against::Number)],
+            Self::Start => vec![at_most(50.0, Against::Number)],
+            Self::IdleResident => vec![at_most(20.0, Against::Number)],
+            _ => Vec::new(),
         }
     }
 }
 
+fn at_most(times: f64, against: Against) -> Goal {
+    Goal { at_most: true, times, against }
+}
+
+fn at_least(times: f64, against: Against) -> Goal {
+    Goal { at_most: false, times, against }
+}
+
 impl Goal {
-    /// The goal in words, and whether it is met; nothing when it cannot be said.
-    pub fn judge(self, catena: Option<f64>, kafka: Option<f64>) -> (String, Option<bool>) {
-        match self {
-            Self::None => (String::new(), None),
-            Self::AtMost(limit) => (format!("≤ {limit}"), catena.map(|ours| ours <= limit)),
-            Self::AtMostOfKafka(part) => {
-                (format!("≤ {part} × Kafka"), catena.zip(kafka).map(|(ours, theirs)| ours <= theirs * part))
-            }
-            Self::AtLeastOfKafka(part) => {
-                (format!("≥ {part} × Kafka"), catena.zip(kafka).map(|(ours, theirs)| ours >= theirs * part))
-            }
-        }
+    /// The goal in words, and whether it is met; nothing when it cannot be said. `figure` gives the median of a row.
+    pub fn judge(self, row: Measure, figure: impl Fn(System, Measure) -> Option<f64>) -> (String, Option<bool>) {
+        let ours = figure(System::Catena, row);
+        let (whose, yardstick) = match self.against {
+            Against::Number => (String::new(), Some(1.0)),
+            Against::System(system) => (format!(" × {system}"), figure(system, row)),
+            Against::Own(other) => (format!(" × {FEW_PARTITIONS} partitions"), figure(System::Catena, other)),
+        };
+        let sign = if self.at_most { "≤" } else { "≥" };
+        let met = ours.zip(yardstick).map(|(ours, yardstick)| {
+            let order = ours.total_cmp(&(yardstick * self.times));
+            order == Ordering::Equal || (order == Ordering::Less) == self.at_most
+        });
+        (format!("{sign} {}{whose}", self.times), met)
     }
 }
 
@@ -134,20 +194,39 @@ impl Goal {
 mod tests {
     use super::*;
 
-    #[test]
-    fn goals_are_judged_by_both_figures_or_not_at_all() {
-        assert_eq!(Goal::AtMostOfKafka(0.5).judge(Some(1.0), Some(2.0)).1, Some(true));
-        assert_eq!(Goal::AtMostOfKafka(0.5).judge(Some(1.1), Some(2.0)).1, Some(false));
-        assert_eq!(Goal::AtLeastOfKafka(3.0).judge(Some(2.9), Some(1.0)).1, Some(false));
-        assert_eq!(Goal::AtMost(50.0).judge(Some(50.1), None).1, Some(false));
-        assert_eq!(Goal::AtMostOfKafka(0.5).judge(Some(1.0), None).1, None);
+    /// How the first goal of `row` is judged when Catena has `ours` and everything else has `theirs`.
+    fn met(row: Measure, ours: f64, theirs: Option<f64>) -> Option<bool> {
+        let figure = |system, measure| {
+            if (system, measure) == (System::Catena, row) { Some(ours) } else { theirs }
+        };
+        row.goals().first().and_then(|goal| goal.judge(row, figure).1)
     }
 
     #[test]
-    fn every_measure_has_one_row() {
-        let mut all = Measure::ALL.to_vec();
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), Measure::ALL.len());
+    fn goals_are_judged_by_both_figures_or_not_at_all() {
+        for (row, ours, theirs, expected) in [
+            (Measure::ProduceCpu(12), 1.0, Some(2.0), Some(true)),
+            (Measure::ProduceCpu(12), 1.1, Some(2.0), Some(false)),
+            (Measure::ProduceCpu(12), 1.0, None, None),
+            (Measure::SingleCpu, 2.9, Some(1.0), Some(false)),
+            (Measure::SingleCpu, 3.0, Some(1.0), Some(true)),
+            (Measure::ProduceRate(1000), 50.0, Some(99.0), Some(true)),
+            (Measure::ProduceRate(1000), 50.0, Some(101.0), Some(false)),
+            (Measure::ProduceP99(5000), 31.0, Some(10.0), Some(false)),
+            (Measure::Start, 50.1, None, Some(false)),
+            (Measure::Restart(1024), 999.0, None, Some(true)),
+            (Measure::LatencyP50, 1.0, Some(1.0), None),
+        ] {
+            assert_eq!(met(row, ours, theirs), expected, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn goals_say_what_they_are_held_against() {
+        let none = |_, _| None;
+        let words = |row: Measure| row.goals().into_iter().map(|goal| goal.judge(row, none).0).collect::<Vec<_>>();
+        assert_eq!(words(Measure::ProduceRate(12)), ["≥ 1.5 × kafka", "≥ 0.7 × ceiling"]);
+        assert_eq!(words(Measure::ProduceP99(1000)), ["≤ 3 × 12 partitions"]);
+        assert_eq!(Measure::Restart(10 << 10).title().0, "restart after `kill -9`, 10 GiB");
     }
 }

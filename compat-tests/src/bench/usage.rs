@@ -24,6 +24,20 @@ pub fn cpu(pid: u32) -> Duration {
     cpu_of(&stat).unwrap_or_else(|| panic!("/proc/{pid}/stat: {stat}"))
 }
 
+/// CPU time the calling thread has used so far.
+pub fn thread_cpu() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
+/// Bytes that were read from the disk on behalf of the process, page faults included.
+pub fn disk_reads(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_else(|e| panic!("process {pid}: {e}"));
+    let line = text.lines().find_map(|line| line.strip_prefix("read_bytes: "));
+    line.and_then(|bytes| bytes.parse().ok()).unwrap_or_else(|| panic!("/proc/{pid}/io: {text}"))
+}
+
 /// Memory held now.
 pub fn memory(pid: u32) -> Memory {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_else(|e| panic!("process {pid}: {e}"));
@@ -58,6 +72,16 @@ mod tests {
     #[test]
     fn memory_is_read_by_field_name() {
         assert_eq!(kib_of("VmHWM:\t 9 kB\nVmRSS:\t  1234 kB\n", "VmRSS:"), Some(1234));
+    }
+
+    #[test]
+    fn a_thread_that_computes_uses_time() {
+        let begin = std::time::Instant::now();
+        let before = thread_cpu();
+        while thread_cpu() == before {
+            assert!(begin.elapsed() < Duration::from_secs(30));
+        }
+        let _ = disk_reads(std::process::id());
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use compat_tests::bench::report::{self, Samples};
-use compat_tests::bench::run;
-use compat_tests::bench::settings::Settings;
+use compat_tests::bench::settings::{Settings, help};
+use compat_tests::bench::{report, run};
 
 fn main() -> ExitCode {
-    match Settings::parse(std::env::args().skip(1)).and_then(|settings| measure(&settings)) {
+    match Settings::parse(std::env::args().skip(1)).and_then(measure) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -16,12 +15,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(settings: &Settings) -> Result<(), String> {
-    let mut samples = Samples::new();
-    for system in &settings.systems {
-        samples.insert(*system, run::run(*system, settings).map_err(|e| format!("{system}: {e}"))?);
-    }
-    let table = report::table(&samples);
+fn measure(settings: Option<Settings>) -> Result<(), String> {
+    let Some(settings) = settings else {
+        print!("{}", help());
+        return Ok(());
+    };
+    let table = report::table(&run::run(&settings)?);
     println!("{table}");
     settings.out.as_ref().map_or(Ok(()), |path| report::write(path, &table))
 }

@@ -109,6 +109,12 @@ impl BatchBuilder {
     }
 }
 
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}
+
 /// Changes producer and sequence of a finished batch and makes its CRC right again.
 pub fn restamp(batch: &mut [u8], producer: Producer, sequence: i32) {
     batch[PRODUCER_AT..PRODUCER_AT + 8].copy_from_slice(&producer.id.to_be_bytes());

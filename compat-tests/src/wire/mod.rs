@@ -11,6 +11,7 @@ mod fetch;
 mod group;
 mod produce;
 
+pub use batch::now_ms;
 pub use calls::Topic;
 pub use connection::{Connection, Result, invalid, kafka_error};
 pub use fetch::{FetchPlan, Fetched, FetchedPartition};

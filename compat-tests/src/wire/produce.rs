@@ -73,6 +73,11 @@ impl ProduceFrame {
         &mut self.bytes[self.batches[index].clone()]
     }
 
+    /// The whole frame, length included.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes of record batches in the frame.
     pub fn batch_bytes(&self) -> usize {
         self.batches.iter().map(ExactSizeIterator::len).sum()

@@ -7,32 +7,38 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::system::{Running, System};
-use super::usage::{Memory, memory};
+use crate::bench::measure::Measure;
+use crate::bench::run::Bench;
+use crate::bench::system::{Load, Running, System};
+use crate::bench::usage::{Memory, memory};
 use crate::broker::free_ports;
 use crate::catena;
 use crate::process::Process;
 use crate::wire::batch::BatchBuilder;
-use crate::wire::{Connection, Result};
+use crate::wire::{Connection, Result, now_ms};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A broker is called idle after so long without a request.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Starts a broker, measures, and ends it.
-///
-/// # Errors
-/// Of the socket, or an error code.
-pub fn run(system: System) -> Result<(Duration, Memory)> {
-    match system {
-        System::Kafka => {
-            let begin = Instant::now();
-            let mut kafka = Running::start(system);
-            first_record(&mut kafka.connect()?)?;
-            Ok((begin.elapsed(), idle(kafka.pid())))
-        }
-        System::Catena => catena_run(),
-    }
+/// All rounds, each with a process of its own.
+pub fn part(bench: &mut Bench) -> Result<()> {
+    bench.each_round(|bench, _| {
+        let (duration, memory) = if bench.system == System::Catena { catena_run()? } else { run(bench.system)? };
+        bench.add([
+            (Measure::Start, duration.as_secs_f64() * 1e3),
+            (Measure::IdleResident, memory.resident_kib as f64 / 1024.0),
+            (Measure::IdleAnonymous, memory.anonymous_kib as f64 / 1024.0),
+        ]);
+        Ok(())
+    })
+}
+
+fn run(system: System) -> Result<(Duration, Memory)> {
+    let begin = Instant::now();
+    let running = Running::start(system, Load { bytes: 0, partitions: 0, batches_per_request: 0 });
+    first_record(&mut running.connect()?)?;
+    Ok((begin.elapsed(), idle(running.pid())))
 }
 
 /// Without waiting for the ready line, which is looked for less often than a fast start deserves.
@@ -52,7 +58,7 @@ fn catena_run() -> Result<(Duration, Memory)> {
 
 fn first_record(connection: &mut Connection) -> Result<()> {
     let topic = connection.create_topic("first", 1, &[])?;
-    let mut builder = BatchBuilder::new(super::produce::now_ms());
+    let mut builder = BatchBuilder::new(now_ms());
     let batch = builder.push(None, Some(b"first")).build();
     connection.produce(&topic, 0, &batch).map(drop)
 }

@@ -7,46 +7,67 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::produce::now_ms;
-use super::system::Running;
+use super::{LARGE, PARTITIONS, consume, start_with_topic};
+use crate::bench::load::frames::Frames;
+use crate::bench::load::{engine, histogram};
+use crate::bench::measure::Measure;
+use crate::bench::run::Bench;
+use crate::bench::system::Running;
+use crate::bench::usage;
 use crate::wire::batch::{BatchBuilder, seal};
-use crate::wire::{Connection, FetchPlan, ProduceFrame, ProduceHeader, Result, Topic, invalid, kafka_error};
+use crate::wire::{Connection, FetchPlan, ProduceFrame, ProduceHeader, Result, Topic, invalid, kafka_error, now_ms};
 
-/// Longest latency the histogram tells apart, nanoseconds.
-const HIGHEST_NS: u64 = 60_000_000_000;
 const VALUE_BYTES: usize = 1024;
+/// Each with one batch for the next partition in turn,
+const REQUESTS_PER_SECOND: u32 = 1_000;
+/// of so many records.
+const RECORDS_PER_REQUEST: u32 = 20;
 
-/// The schedule.
 #[derive(Debug, Clone, Copy)]
-pub struct Schedule {
-    /// Requests per second, each with one batch for the next partition in turn.
-    pub requests_per_second: u32,
-    /// Records of 1 KiB per request.
-    pub records_per_request: u32,
+struct Schedule {
     /// How long it runs before anything counts.
-    pub warm_up: Duration,
+    warm_up: Duration,
     /// How long it runs and counts.
-    pub duration: Duration,
+    duration: Duration,
 }
 
 impl Schedule {
     fn requests(&self) -> u64 {
-        ((self.warm_up + self.duration).as_secs_f64() * f64::from(self.requests_per_second)) as u64
+        ((self.warm_up + self.duration).as_secs_f64() * f64::from(REQUESTS_PER_SECOND)) as u64
     }
 
     fn due(&self, request: u64) -> Duration {
-        Duration::from_nanos(request * 1_000_000_000 / u64::from(self.requests_per_second))
+        Duration::from_nanos(request * 1_000_000_000 / u64::from(REQUESTS_PER_SECOND))
     }
 }
 
+/// All rounds, each with a topic of its own.
+pub fn part(bench: &mut Bench) -> Result<()> {
+    let (running, topic) = start_with_topic(bench, PARTITIONS, LARGE)?;
+    engine::run(&running, &Frames::build(&topic, LARGE)?, LARGE, bench.sizes.warm_up)?;
+    consume::run(&running, &topic, bench.sizes.consume_passes)?;
+    let schedule = Schedule { warm_up: bench.sizes.rate_warm_up, duration: bench.sizes.rate_duration };
+    bench.each_round(|bench, round| {
+        let topic = running.create_topic(&format!("round-{round}"), PARTITIONS)?;
+        let (begin, before) = (Instant::now(), usage::cpu(running.pid()));
+        let histogram = run(&running, &topic, schedule)?;
+        let cpu = (usage::cpu(running.pid()) - before).as_secs_f64() / begin.elapsed().as_secs_f64();
+        let quantile = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
+        bench.add([
+            (Measure::LatencyP50, quantile(0.5)),
+            (Measure::LatencyP99, quantile(0.99)),
+            (Measure::LatencyP999, quantile(0.999)),
+            (Measure::LatencyCpu, cpu * 100.0),
+        ]);
+        Ok(())
+    })
+}
+
 /// Runs the schedule; the histogram is in nanoseconds, one entry per request.
-///
-/// # Errors
-/// Of a socket, or the first error code.
-pub fn run(broker: &Running, topic: &Topic, schedule: Schedule) -> Result<Histogram<u64>> {
-    let mut sender = broker.connect()?;
+fn run(running: &Running, topic: &Topic, schedule: Schedule) -> Result<Histogram<u64>> {
+    let mut sender = running.connect()?;
     let mut acknowledgements = sender.receiver()?;
-    let mut consumer = broker.connect()?;
+    let mut consumer = running.connect()?;
     let begin = Instant::now() + Duration::from_millis(50);
     std::thread::scope(|scope| {
         let sent = scope.spawn(move || send(&mut sender, topic, schedule, begin));
@@ -64,7 +85,7 @@ fn send(connection: &mut Connection, topic: &Topic, schedule: Schedule, begin: I
     let value = [7; VALUE_BYTES];
     builder.push(None, Some(&value));
     let value_at = builder.last_value_at();
-    for _ in 1..schedule.records_per_request {
+    for _ in 1..RECORDS_PER_REQUEST {
         builder.push(None, Some(&value));
     }
     let batch = builder.build();
@@ -91,7 +112,7 @@ fn acknowledge(connection: &mut Connection, requests: u64) -> Result<()> {
 
 fn consume(connection: &mut Connection, topic: &Topic, schedule: Schedule, begin: Instant) -> Result<Histogram<u64>> {
     let mut plan = FetchPlan::new(topic, &topic.all());
-    let mut histogram = Histogram::new_with_bounds(1, HIGHEST_NS, 3).map_err(invalid)?;
+    let mut histogram = histogram()?;
     let mut missing = schedule.requests();
     while missing > 0 {
         let fetched = connection.fetch(&mut plan)?;
