@@ -13,18 +13,17 @@ use rustix::fs::{Advice, fadvise, statvfs, sync};
 /// A disk that answers so many flushes in a row within `CALM` is idle.
 const CALM_FLUSHES: u32 = 20;
 const CALM: Duration = Duration::from_millis(5);
-/// A disk that never is (a slow or a shared one) is measured as it is.
-const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Writes out what is dirty and waits until the disk is idle: one that discards deleted gigabytes is busy for seconds.
+/// Writes out what is dirty and waits until the disk is idle: one that discards deleted gigabytes is busy for seconds. One
+/// that is never idle within `patience` (a slow or a shared one) is measured as it is.
 ///
 /// # Errors
 /// Of the file system.
-pub fn settle() -> io::Result<()> {
+pub fn settle(patience: Duration) -> io::Result<()> {
     sync();
     let probe = tempfile::tempfile()?;
     let (begin, mut calm) = (Instant::now(), 0);
-    while calm < CALM_FLUSHES && begin.elapsed() < PATIENCE {
+    while calm < CALM_FLUSHES && begin.elapsed() < patience {
         let flush = Instant::now();
         probe.write_all_at(&[1; 4096], 0)?;
         probe.sync_data()?;
@@ -58,7 +57,7 @@ pub fn drop_cache(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// Of the file system.
 pub fn free_bytes() -> io::Result<u64> {
-    let stat = statvfs(&std::env::temp_dir())?;
+    let stat = statvfs(std::env::temp_dir())?;
     Ok(stat.f_bavail * stat.f_frsize)
 }
 

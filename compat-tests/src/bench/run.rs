@@ -64,7 +64,7 @@ impl Bench {
     /// Those of `measure`.
     pub fn each_round(&mut self, mut measure: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         (0..self.rounds).try_for_each(|round| {
-            disk::settle()?;
+            disk::settle(self.sizes.settle)?;
             measure(self, round)
         })
     }

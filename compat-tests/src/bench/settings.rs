@@ -61,6 +61,8 @@ pub struct Sizes {
     pub cold: u64,
     /// How long producers are measured without a reader.
     pub alone: Duration,
+    /// How long a measurement waits for an idle disk.
+    pub settle: Duration,
     /// Data that a restart finds, MiB.
     pub restart_mib: Vec<u64>,
 }
@@ -76,6 +78,7 @@ impl Default for Sizes {
             rate_duration: Duration::from_secs(60),
             cold: 2 << 30,
             alone: Duration::from_secs(10),
+            settle: Duration::from_secs(20),
             restart_mib: vec![1 << 10, 10 << 10, 40 << 10],
         }
     }
@@ -93,6 +96,7 @@ impl Sizes {
             rate_duration: Duration::from_secs(1),
             cold: 32 << 20,
             alone: Duration::from_millis(500),
+            settle: Duration::from_millis(100),
             restart_mib: vec![32, 64],
         }
     }

@@ -168,7 +168,7 @@ impl Running {
     }
 
     /// Starts a broker that was stopped or killed again on its data; returns how long it took from there until it has
-    /// acknowledged `batch` (acks=all) in partition 0 of `topic`.
+    /// acknowledged `batch` (acks=all) in partition 0 of `topic`. When this returns all partitions take batches again.
     ///
     /// # Errors
     /// When it does not come back.
@@ -180,12 +180,20 @@ impl Running {
             Subject::Ceiling { .. } => return Err(invalid("a ceiling has nothing to come back to")),
         }
         self.pid = self.subject.process().id();
+        let deadline = begin + START_DEADLINE;
+        self.await_partition(topic, 0, batch, deadline)?;
+        let duration = begin.elapsed();
+        topic.all().into_iter().try_for_each(|partition| self.await_partition(topic, partition, batch, deadline))?;
+        Ok(duration)
+    }
+
+    /// A broker listens before it knows its partitions, or takes connections that it then drops.
+    fn await_partition(&self, topic: &Topic, partition: i32, batch: &[u8], deadline: Instant) -> Result<()> {
         loop {
-            let mut connection = Connection::connect_until(self.address(), begin + START_DEADLINE)?;
-            match connection.produce(topic, 0, batch) {
-                Ok(_) => return Ok(begin.elapsed()),
-                // It listens before it knows its partitions, or takes connections that it then drops.
-                Err(error) if begin.elapsed() > START_DEADLINE => return Err(error),
+            let mut connection = Connection::connect_until(self.address(), deadline)?;
+            match connection.produce(topic, partition, batch) {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > deadline => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }

@@ -46,7 +46,7 @@ pub fn part(bench: &mut Bench) -> Result<()> {
 fn measure(bench: &mut Bench, running: &Running, paced: &Frames, cold: &Topic) -> Result<()> {
     disk::drop_cache(&running.data())?;
     let alone = produce(running, paced, bench.sizes.alone, &AtomicBool::new(false))?;
-    disk::settle()?;
+    disk::settle(bench.sizes.settle)?;
     disk::drop_cache(&running.data())?;
     let reads_before = usage::disk_reads(running.pid());
     let (beside, consumed) = beside(running, paced, cold)?;

@@ -1,0 +1,48 @@
+//! Every part of the benchmark runs, with sizes too small to mean anything: figures come out, for each row that is
+//! promised, and they are numbers.
+
+use compat_tests::bench::measure::Measure;
+use compat_tests::bench::parts::Part;
+use compat_tests::bench::report::{self, Samples};
+use compat_tests::bench::run::run;
+use compat_tests::bench::settings::{Settings, Sizes};
+use compat_tests::bench::system::System;
+use compat_tests::java;
+
+fn measure(parts: &[Part], systems: &[System]) -> Samples {
+    let settings =
+        Settings { systems: systems.to_vec(), parts: parts.to_vec(), rounds: 1, sizes: Sizes::quick(), out: None };
+    let samples = run(&settings).unwrap();
+    for (measure, value) in samples.values().flatten() {
+        assert!(value.is_finite() || *measure == Measure::SingleCpu, "{measure:?}: {value}");
+    }
+    println!("{}", report::table(&samples));
+    samples
+}
+
+/// How many rows `system` has.
+fn rows(samples: &Samples, system: System) -> usize {
+    samples.get(&system).map_or(0, Vec::len)
+}
+
+#[test]
+fn produce_parts_measure_broker_and_ceilings() {
+    let systems = [System::Catena, System::Ceiling, System::CeilingFiles];
+    let samples = measure(&[Part::Produce, Part::Partitions, Part::Small, Part::Single], &systems);
+    assert_eq!(systems.map(|system| rows(&samples, system)), [15; 3]);
+    assert!(samples.values().flatten().all(|(_, value)| *value >= 0.0));
+}
+
+#[test]
+fn the_other_parts_measure_the_broker_alone() {
+    let parts = [Part::Consume, Part::Cold, Part::Latency, Part::Restart, Part::Start];
+    let samples = measure(&parts, &[System::Catena, System::Ceiling]);
+    assert_eq!((rows(&samples, System::Catena), rows(&samples, System::Ceiling)), (19, 0));
+}
+
+#[test]
+fn the_part_that_restarts_a_broker_measures_apache_kafka_too() {
+    if java::available() {
+        assert_eq!(rows(&measure(&[Part::Cold], &[System::Kafka]), System::Kafka), 6);
+    }
+}
