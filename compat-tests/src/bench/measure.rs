@@ -97,8 +97,11 @@ const FEW_PARTITIONS: i32 = 12;
 impl Measure {
     /// What the row is called, and its unit.
     pub fn title(self) -> (String, &'static str) {
-        if let Self::ProduceRate(n) | Self::ProduceCpu(n) | Self::ProduceP50(n) | Self::ProduceP99(n) | Self::ProduceP999(n) =
-            self
+        if let Self::ProduceRate(n)
+        | Self::ProduceCpu(n)
+        | Self::ProduceP50(n)
+        | Self::ProduceP99(n)
+        | Self::ProduceP999(n) = self
         {
             let (what, unit) = self.title_of_kind();
             return (format!("produce 1 KiB, {n} partitions{what}"), unit);
