@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, CatalogError, Row, RowKey, StoreRecord};
 use crate::error::OpenError;
-use crate::fs::{Entry, File, FileSystem, Open};
+use crate::fs::{self, Entry, File, FileSystem, Open};
 use crate::ids::StoreId;
 use crate::store::{chains_dir, journal_dir};
 
@@ -153,12 +153,24 @@ fn write_identity(fs: &dyn FileSystem, dir: &Path, identity: &Identity) -> io::R
     let new = dir.join(NEW_IDENTITY_FILE);
     let text = format!("{FORMAT}\n{CLUSTER_ID}{}\n{STORE_ID}{}\n", identity.cluster_id, identity.store);
     let file = fs.open(&new, Open::Create)?;
-    if file.write_at(&[IoSlice::new(text.as_bytes())], 0)? != text.len() {
-        return Err(io::ErrorKind::WriteZero.into());
-    }
+    fs::write_all(&*file, &mut [IoSlice::new(text.as_bytes())], 0)?;
     file.sync()?;
     fs.rename(&new, &dir.join(IDENTITY_FILE))?;
-    fs.sync_dir(dir)
+    fs.sync_dir(dir)?;
+    sync_above(fs, dir)
+}
+
+/// Makes the name of the store's directory durable, and those above it: they may have been made a moment ago. Some cannot be
+/// synced, but those were not made by us.
+fn sync_above(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let above = dir.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+    above.map(|above| fs.sync_dir(above)).try_for_each(|synced| match synced {
+        Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported) => {
+            Ok(())
+        }
+        outcome => outcome,
+    })
 }
 
 /// A small file; what is not text is replaced, so that nobody takes it for an identity.

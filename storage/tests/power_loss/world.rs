@@ -1,0 +1,211 @@
+//! The lives of one store: what happens in each, how it ends, and what is left for the next.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use catena_storage::fs::faulty::FaultyFileSystem;
+use catena_storage::{LogConfig, NewTopic, Storage, StorageOptions, TopicError};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+
+use super::model::{Model, Name};
+use super::producer::Producer;
+
+/// Names of topics; few, so that they are used again.
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+/// Partitions of a topic at most.
+const PARTITIONS_MAX: u32 = 5;
+/// Starts are cut short within so many operations: more than one takes.
+const START_OPERATIONS_MAX: u64 = 150;
+/// Operations of a life that loses power in the middle.
+const LIFE_OPERATIONS_MAX: u64 = 1_500;
+
+/// A store and everything that was ever done to it.
+pub struct World {
+    machine: Machine,
+    model: Arc<Mutex<Model>>,
+    producers: Vec<Producer>,
+    options: StorageOptions,
+}
+
+/// A computer with a disk.
+struct Machine {
+    disk: FaultyFileSystem,
+    dir: TempDir,
+}
+
+/// One life of a store.
+pub struct Life {
+    pub storage: Arc<Storage>,
+    disk: FaultyFileSystem,
+    model: Arc<Mutex<Model>>,
+}
+
+/// How a life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    PowerLost,
+    Killed,
+    Stopped,
+}
+
+impl World {
+    pub fn new(dice: &mut StdRng) -> Self {
+        let log_defaults = LogConfig {
+            segment_bytes: dice.random_range(5_000..40_000),
+            index_interval_bytes: dice.random_range(100..4_000),
+            max_message_bytes: 1 << 20,
+            ..LogConfig::default()
+        };
+        let journal_segment_bytes = 4096 * dice.random_range(2..16);
+        Self {
+            machine: Machine::new(directory()),
+            model: Arc::default(),
+            producers: [false, true, true].map(Producer::new).into(),
+            options: StorageOptions { journal_segment_bytes, log_defaults, ..StorageOptions::default() },
+        }
+    }
+
+    /// A life: start, compare, work, end.
+    pub fn live(&mut self, dice: &mut StdRng) {
+        let end = match dice.random_range(0..10) {
+            0 => End::Stopped,
+            1 => End::Killed,
+            _ => End::PowerLost,
+        };
+        let life = self.start(dice);
+        if end == End::PowerLost && dice.random_bool(0.8) {
+            let operations = LIFE_OPERATIONS_MAX >> dice.random_range(0..7);
+            self.machine.disk.power_off_after(dice.random_range(1..=operations));
+        }
+        self.work(&life, dice);
+        if end == End::Stopped {
+            life.storage.shutdown().unwrap();
+        }
+        if end != End::Killed {
+            self.machine.disk.power_off();
+        }
+        drop(life);
+        if end != End::Killed {
+            self.machine = self.machine.after_power_loss(dice);
+        }
+    }
+
+    /// The last start of a round.
+    pub fn look(&mut self, dice: &mut StdRng) {
+        self.start(dice).storage.shutdown().unwrap();
+        self.start(dice);
+    }
+
+    /// Starts; sometimes the power goes before that is done, several times over.
+    fn start(&mut self, dice: &mut StdRng) -> Life {
+        while dice.random_bool(0.4) {
+            self.machine.disk.power_off_after(dice.random_range(1..START_OPERATIONS_MAX));
+            let opened = self.open();
+            self.machine.disk.power_off();
+            drop(opened);
+            self.machine = self.machine.after_power_loss(dice);
+        }
+        let storage = self.open().unwrap_or_else(|error| panic!("a start fails: {error}"));
+        self.model.lock().unwrap().compare(&storage);
+        Life { storage, disk: self.machine.disk.clone(), model: self.model.clone() }
+    }
+
+    fn open(&self) -> Result<Arc<Storage>, catena_storage::OpenError> {
+        let options = StorageOptions { fs: Arc::new(self.machine.disk.clone()), ..self.options.clone() };
+        Storage::open(&self.machine.data_dir(), options).map(|(storage, _)| storage)
+    }
+
+    /// Producers and an operator, side by side, until the power is gone or they are done.
+    fn work(&mut self, life: &Life, dice: &mut StdRng) {
+        let mut own_dice = || StdRng::seed_from_u64(dice.random());
+        let mut operator = own_dice();
+        if life.model().taken().is_empty() {
+            life.operate(&mut operator);
+        }
+        std::thread::scope(|scope| {
+            for producer in &mut self.producers {
+                let mut dice = own_dice();
+                scope.spawn(move || producer.run(life, 100, &mut dice));
+            }
+            (0..operator.random_range(0..6)).for_each(|_| life.operate(&mut operator));
+        });
+    }
+}
+
+impl Machine {
+    fn new(dir: TempDir) -> Self {
+        Self { disk: FaultyFileSystem::new(dir.path()).unwrap(), dir }
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The machine after the power has come back.
+    fn after_power_loss(&self, dice: &mut StdRng) -> Self {
+        let target = directory();
+        self.disk.left_behind(dice.random(), target.path()).unwrap();
+        Self::new(target)
+    }
+}
+
+/// A directory, in memory where that can be: what is durable is the faulty disk's own matter.
+fn directory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+impl Life {
+    pub fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock().unwrap()
+    }
+
+    /// An error is fine without power only.
+    pub fn tolerate(&self, error: &str) {
+        assert!(self.disk.is_off(), "{error}");
+    }
+
+    pub fn new_producer_id(&self) -> Option<i64> {
+        let id = self.storage.next_producer_id();
+        id.map_err(|error| self.tolerate(&format!("a producer id: {error}"))).ok()
+    }
+
+    /// Creates, deletes or grows a topic.
+    fn operate(&self, dice: &mut StdRng) {
+        let name = NAMES[dice.random_range(0..NAMES.len())];
+        let partitions = dice.random_range(1..=PARTITIONS_MAX);
+        let state = self.model().name(name);
+        match state {
+            Name::Free => self.create(name, partitions),
+            Name::Taken(id, now) if partitions > now => {
+                self.model().set_name(name, Name::Growing(id, now, partitions));
+                let outcome = self.storage.add_partitions(id, partitions).map(drop);
+                self.answered(name, outcome, Name::Taken(id, partitions));
+            }
+            Name::Taken(id, now) => {
+                self.model().set_name(name, Name::Leaving(id, now));
+                let outcome = self.storage.delete_topics(&[id]).pop().unwrap();
+                self.answered(name, outcome, Name::Free);
+            }
+            _ => {}
+        }
+    }
+
+    fn create(&self, name: &str, partitions: u32) {
+        self.model().set_name(name, Name::Making(partitions));
+        let new = NewTopic { name: name.into(), partitions, configs: BTreeMap::new(), internal: false };
+        match self.storage.create_topics(vec![new]).pop().unwrap() {
+            Ok(topic) => self.model().set_name(name, Name::Taken(topic.id, partitions)),
+            Err(error) => self.tolerate(&format!("topic {name}: {error}")),
+        }
+    }
+
+    fn answered(&self, name: &str, outcome: Result<(), TopicError>, state: Name) {
+        match outcome {
+            Ok(()) => self.model().set_name(name, state),
+            Err(error) => self.tolerate(&format!("topic {name}: {error}")),
+        }
+    }
+}
