@@ -10,8 +10,8 @@ use compat_tests::bench::system::System;
 use compat_tests::java;
 
 fn measure(parts: &[Part], systems: &[System]) -> Samples {
-    let settings =
-        Settings { systems: systems.to_vec(), parts: parts.to_vec(), rounds: 1, sizes: Sizes::quick(), out: None };
+    let (systems, parts) = (systems.to_vec(), parts.to_vec());
+    let settings = Settings { systems, parts, rounds: 1, sizes: Sizes::quick(), ..Settings::default() };
     let samples = run(&settings).unwrap();
     for (measure, value) in samples.values().flatten() {
         assert!(value.is_finite() || *measure == Measure::SingleCpu, "{measure:?}: {value}");

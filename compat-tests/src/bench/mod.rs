@@ -13,6 +13,7 @@
 //! | [`system`] | what is under load: start, stop, kill, data folder removed at the end |
 //! | [`usage`], [`disk`] | CPU time and memory of a process; the page cache, an idle disk |
 //! | [`measure`], [`report`] | the table's rows and their goals; medians, ratios, markdown |
+//! | [`profile`] | `perf` while something is measured |
 //! | [`run`] | the order of things |
 
 pub mod ceiling;
@@ -20,6 +21,7 @@ pub mod disk;
 pub mod load;
 pub mod measure;
 pub mod parts;
+pub mod profile;
 pub mod report;
 pub mod run;
 pub mod settings;

@@ -3,8 +3,11 @@
 //!
 //! What must always hold: a part starts its own programs and leaves no data behind, so that no part needs another.
 
+use std::path::PathBuf;
+
 use super::disk;
 use super::measure::Sample;
+use super::profile::Profile;
 use super::report::Samples;
 use super::settings::{Settings, Sizes};
 use super::system::System;
@@ -35,13 +38,16 @@ pub struct Bench {
     pub rounds: usize,
     /// How much.
     pub sizes: Sizes,
+    /// Where profiles go, if they are wanted.
+    pub profiles: Option<PathBuf>,
     /// The figures.
     pub samples: Vec<Sample>,
 }
 
 impl Bench {
     fn new(system: System, settings: &Settings) -> Self {
-        Self { system, rounds: settings.rounds, sizes: settings.sizes.clone(), samples: Vec::new() }
+        let (sizes, profiles) = (settings.sizes.clone(), settings.profiles.clone());
+        Self { system, rounds: settings.rounds, sizes, profiles, samples: Vec::new() }
     }
 
     /// Keeps the figures of a round and shows them.
@@ -56,6 +62,13 @@ impl Bench {
     /// Says something that has no row.
     pub fn note(&self, text: &str) {
         eprintln!("{}, {text}", self.system);
+    }
+
+    /// Runs `measure`, with a profile of process `pid` if profiles are wanted.
+    pub fn profiled<T>(&self, name: &str, pid: u32, measure: impl FnOnce() -> T) -> T {
+        let begin = |folder: &PathBuf| Profile::begin(folder, &format!("{}-{name}", self.system), pid);
+        let _profile = self.profiles.as_ref().and_then(begin);
+        measure()
     }
 
     /// Runs `measure` when the disk is idle, once for each round.

@@ -9,11 +9,13 @@ use super::parts::Part;
 use super::system::System;
 
 const USAGE: &str = "\
-bench [--quick] [--rounds N] [--only PART[,PART]] [--systems SYSTEM[,SYSTEM]] [--out FILE] [SIZES]
+bench [--quick] [--rounds N] [--only PART[,PART]] [--systems SYSTEM[,SYSTEM]] [--out FILE]
+      [--profile FOLDER] [SIZES]
   --quick           small sizes and one round: does it work? (about a minute)
   --rounds N        how often each measurement is repeated (default 3)
   --only PARTS      which parts (default: all)
   --systems NAMES   kafka, catena, ceiling, ceiling-files (default: all)
+  --profile FOLDER  profile with perf what is measured; the figures suffer a little
   --out FILE        also put the rows between the markers of this markdown file
 
 SIZES, each with a default:
@@ -38,6 +40,8 @@ pub struct Settings {
     pub rounds: usize,
     /// Where the table goes besides standard output.
     pub out: Option<PathBuf>,
+    /// Where profiles go, if they are wanted.
+    pub profiles: Option<PathBuf>,
     /// How much.
     pub sizes: Sizes,
 }
@@ -105,7 +109,7 @@ impl Sizes {
 impl Default for Settings {
     fn default() -> Self {
         let (systems, parts) = (System::ALL.to_vec(), Part::ALL.to_vec());
-        Self { systems, parts, rounds: 3, out: None, sizes: Sizes::default() }
+        Self { systems, parts, rounds: 3, out: None, profiles: None, sizes: Sizes::default() }
     }
 }
 
@@ -142,6 +146,7 @@ impl Settings {
             "--only" => self.parts = list(value, |name| Part::ALL.into_iter().find(|part| part.name() == name))?,
             "--systems" => self.systems = list(value, |name| System::ALL.into_iter().find(|s| s.to_string() == name))?,
             "--out" => self.out = Some(PathBuf::from(value)),
+            "--profile" => self.profiles = Some(PathBuf::from(value)),
             "--volume-mib" => sizes.volume = positive(value)? << 20,
             "--warm-up-mib" => sizes.warm_up = positive(value)? << 20,
             "--partitions" => sizes.partitions = list(value, |n| n.parse().ok().filter(|n| *n > 0))?,

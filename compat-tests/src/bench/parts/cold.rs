@@ -49,7 +49,7 @@ fn measure(bench: &mut Bench, running: &Running, paced: &Frames, cold: &Topic) -
     disk::settle(bench.sizes.settle)?;
     disk::drop_cache(&running.data())?;
     let reads_before = usage::disk_reads(running.pid());
-    let (beside, consumed) = beside(running, paced, cold)?;
+    let (beside, consumed) = bench.profiled("cold", running.pid(), || beside(running, paced, cold))?;
     let from_disk = usage::disk_reads(running.pid()) - reads_before;
     let share_of_producers = alone.broker_cpu.as_secs_f64() / alone.wall.as_secs_f64();
     let cpu = consumed.broker_cpu.as_secs_f64() - share_of_producers * consumed.wall.as_secs_f64();

@@ -41,7 +41,7 @@ pub fn part(bench: &mut Bench) -> Result<()> {
     let passes = bench.sizes.consume_passes;
     run(&running, &topic, passes)?;
     bench.each_round(|bench, _| {
-        let consumed = run(&running, &topic, passes)?;
+        let consumed = bench.profiled("consume", running.pid(), || run(&running, &topic, passes))?;
         bench.add([
             (Measure::ConsumeRate, consumed.mib_per_second()),
             (Measure::ConsumeCpu, consumed.broker_cpu.as_secs_f64() / gib(consumed.bytes)),

@@ -50,7 +50,7 @@ pub fn part(bench: &mut Bench) -> Result<()> {
     bench.each_round(|bench, round| {
         let topic = running.create_topic(&format!("round-{round}"), PARTITIONS)?;
         let (begin, before) = (Instant::now(), usage::cpu(running.pid()));
-        let histogram = run(&running, &topic, schedule)?;
+        let histogram = bench.profiled("latency", running.pid(), || run(&running, &topic, schedule))?;
         let cpu = (usage::cpu(running.pid()) - before).as_secs_f64() / begin.elapsed().as_secs_f64();
         let quantile = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
         bench.add([

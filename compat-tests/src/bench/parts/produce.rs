@@ -19,7 +19,7 @@ const SINGLE_PART: u64 = 8;
 
 /// 1 KiB records in full batches.
 pub fn large(bench: &mut Bench, partitions: i32) -> Result<()> {
-    rounds(bench, partitions, LARGE, 1, |bench, outcome| {
+    rounds(bench, &format!("produce-{partitions}"), (partitions, LARGE, 1), |bench, outcome| {
         bench.add([
             (Measure::ProduceRate(partitions), outcome.mib_per_second()),
             (Measure::ProduceCpu(partitions), outcome.cpu_per_gib()),
@@ -37,14 +37,14 @@ pub fn many(bench: &mut Bench) -> Result<()> {
 
 /// 100 B records in full batches.
 pub fn small(bench: &mut Bench) -> Result<()> {
-    rounds(bench, PARTITIONS, SMALL, SMALL_PART, |bench, outcome| {
+    rounds(bench, "small", (PARTITIONS, SMALL, SMALL_PART), |bench, outcome| {
         bench.add([(Measure::SmallRate, outcome.mib_per_second()), (Measure::SmallCpu, outcome.cpu_per_gib())]);
     })
 }
 
 /// One 1 KiB record per request.
 pub fn single(bench: &mut Bench) -> Result<()> {
-    rounds(bench, PARTITIONS, SINGLE, SINGLE_PART, |bench, outcome| {
+    rounds(bench, "single", (PARTITIONS, SINGLE, SINGLE_PART), |bench, outcome| {
         bench.add([
             (Measure::SingleRate, outcome.requests_per_second()),
             (Measure::SingleCpu, outcome.requests_per_cpu_second()),
@@ -56,9 +56,8 @@ pub fn single(bench: &mut Bench) -> Result<()> {
 /// Warms up, then measures round after round, each with a `part`th of the volume.
 fn rounds(
     bench: &mut Bench,
-    partitions: i32,
-    shape: Shape,
-    part: u64,
+    name: &str,
+    (partitions, shape, part): (i32, Shape, u64),
     mut keep: impl FnMut(&mut Bench, &Outcome),
 ) -> Result<()> {
     let (running, topic) = start_with_topic(bench, partitions, shape)?;
@@ -66,7 +65,8 @@ fn rounds(
     engine::run(&running, &frames, shape, bench.sizes.warm_up / part)?;
     let volume = bench.sizes.volume / part;
     bench.each_round(|bench, _| {
-        let outcome = engine::run(&running, &frames, shape, volume)?;
+        let run = || engine::run(&running, &frames, shape, volume);
+        let outcome = bench.profiled(name, running.pid(), run)?;
         bench.note(&format!("the load generator took {:.2} CPU-s per GiB", outcome.client_cpu_per_gib()));
         keep(bench, &outcome);
         Ok(())
