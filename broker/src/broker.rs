@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use catena_storage::Storage;
 
 use crate::config::Config;
-use crate::fetch::FetchSessions;
+use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
 use crate::lifecycle::Stopping;
@@ -25,6 +25,8 @@ pub struct Broker {
     pub groups: Groups,
     /// Incremental fetch sessions (KIP-227).
     pub fetch_sessions: FetchSessions,
+    /// Reads of what is not in memory.
+    pub cold_reads: ColdReads,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Where work is done that takes long.

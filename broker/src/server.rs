@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::broker::{AdvertisedListener, Broker};
 use crate::config::{self, Config, ConfigError};
 use crate::dispatch;
-use crate::fetch::FetchSessions;
+use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
 use crate::lifecycle::{Stop, Stopping};
@@ -127,7 +127,7 @@ impl Server {
         let opened = tokio::task::spawn_blocking(move || Storage::open(&dir, options)).await;
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
-        let (broker, stop) = assemble(config, storage, advertised);
+        let (broker, stop) = assemble(config, storage, advertised)?;
         broker.groups.load();
         let settings = socket_settings(&broker.config);
         let net = &broker.config.net;
@@ -183,13 +183,14 @@ impl Server {
     }
 }
 
-fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedListener>) -> (Arc<Broker>, Stop) {
+fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedListener>) -> io::Result<(Arc<Broker>, Stop)> {
     let (stop, stopping) = Stopping::new();
     let config = Arc::new(config);
     let broker = Broker {
         topics: Topics::new(storage.clone(), &config),
         groups: Groups::new(storage.clone(), config.groups.clone(), stopping.clone()),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
+        cold_reads: ColdReads::start(config.fetch.cold_threads, config.fetch.cold_buffer_bytes)?,
         metrics: Arc::new(Metrics::default()),
         heavy: HeavyWork::default(),
         apis: dispatch::versions(),
@@ -198,7 +199,7 @@ fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedLis
         storage,
         config,
     };
-    (Arc::new(broker), stop)
+    Ok((Arc::new(broker), stop))
 }
 
 async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {

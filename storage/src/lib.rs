@@ -48,6 +48,7 @@ pub use error::{
     AppendError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError, TopicError,
 };
 pub use log::{AppendOrigin, Appended, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
+pub use reading::ReadStats;
 pub use recovery::RecoveryReport;
 pub use storage::{NewTopic, Storage, Topic};
 pub use store::StoreStats;

@@ -95,6 +95,32 @@ pub struct ReadCounters {
     pub unreadable: AtomicU64,
 }
 
+/// What `ReadCounters` say at one moment; plain numbers since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadStats {
+    /// Reads that went to the file instead of the map.
+    pub cold_reads: u64,
+    /// Bytes they gave.
+    pub cold_bytes: u64,
+    /// Places at which a batch is damaged.
+    pub damaged: u64,
+    /// Places that the disk could not read.
+    pub unreadable: u64,
+}
+
+impl ReadCounters {
+    /// The numbers now.
+    pub fn stats(&self) -> ReadStats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ReadStats {
+            cold_reads: count(&self.cold_reads),
+            cold_bytes: count(&self.cold_bytes),
+            damaged: count(&self.damaged),
+            unreadable: count(&self.unreadable),
+        }
+    }
+}
+
 impl Reading {
     /// Of a segment with these trusted bytes.
     pub fn new(trusted: Trusted) -> Self {

@@ -15,6 +15,7 @@ use crate::files::ChainFiles;
 use crate::fs::FileSystem;
 use crate::ids::{ChainId, StoreId};
 use crate::log::PartitionLog;
+use crate::reading::ReadStats;
 use crate::stamp::Stamps;
 
 /// A store that wants space says so this often.
@@ -72,6 +73,8 @@ pub struct StoreStats {
     pub synced_segments: u64,
     /// Bytes of batches appended.
     pub bytes_appended: u64,
+    /// Reads from the disk.
+    pub reads: ReadStats,
     /// Whether the store has failed for good.
     pub failed: bool,
 }
@@ -156,6 +159,7 @@ impl Store {
             journal_bytes: count(&self.counters.journal_bytes),
             synced_segments: count(&self.counters.synced_segments),
             bytes_appended: count(&self.counters.bytes_appended),
+            reads: self.files.reads.stats(),
             failed: self.commits.failure().is_some(),
         }
     }

@@ -26,8 +26,8 @@ use uuid::Uuid;
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
 use crate::fetch::{
-    FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, SessionError, SessionRequest,
-    TopicKey, Want,
+    FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, Reads, SessionError,
+    SessionRequest, TopicKey, Want,
 };
 
 /// The version since which topics are named by id.
@@ -54,7 +54,8 @@ pub fn start(
         let fetched = match opened {
             Ok(opened) => {
                 let poll = Poll { opened, by_id, limits, deadline };
-                poll.run(&broker.fetch_sessions, &broker.storage, broker.stopping.clone(), &broker.metrics).await
+                let reads = Reads { storage: &broker.storage, cold: &broker.cold_reads };
+                poll.run(&broker.fetch_sessions, reads, broker.stopping.clone(), &broker.metrics).await
             }
             Err(error) => Err(error),
         };

@@ -106,6 +106,10 @@ pub struct TopicDefaults {
 pub struct FetchConfig {
     /// Most record bytes in one response (`fetch.max.bytes`).
     pub response_bytes_max: usize,
+    /// Threads that read from the disk for consumers (`catena.cold.read.threads`).
+    pub cold_threads: usize,
+    /// Memory for what they have read (`catena.cold.read.buffer.bytes`).
+    pub cold_buffer_bytes: usize,
     /// Sessions kept (`max.incremental.fetch.session.cache.slots`).
     pub session_slots: usize,
 }

@@ -27,6 +27,8 @@ pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError
         topics: topics(&settings)?,
         fetch: FetchConfig {
             response_bytes_max: settings.number("fetch.max.bytes")?,
+            cold_threads: settings.number("catena.cold.read.threads")?,
+            cold_buffer_bytes: settings.number("catena.cold.read.buffer.bytes")?,
             session_slots: settings.number("max.incremental.fetch.session.cache.slots")?,
         },
         groups: groups(&settings)?,

@@ -1,17 +1,22 @@
-//! Fetching: which partitions a request means (sessions, KIP-227), what each of them may give (plan), and reading
-//! until there is enough or the client's patience ends (poll).
+//! Fetching: which partitions a request means (sessions, KIP-227), what each of them may give (plan), reading what is in
+//! memory (pass) and what is not (cold), until there is enough or the client's patience ends (poll).
 //!
-//! What must always hold: record bytes are passed on as slices, never looked at or copied; a reader never sees beyond
-//! the high watermark; sessions and plan are pure, with clock and random numbers passed in.
+//! What must always hold: record bytes are passed on as slices, never looked at or copied here; no thread that serves
+//! connections waits for a disk (docs/decisions/0008-cold-reads.md); a reader never sees beyond the high watermark; sessions
+//! and plan are pure, with clock and random numbers passed in.
 
 mod cache;
+mod cold;
+mod pass;
 mod plan;
 mod poll;
 mod session;
 
 pub use cache::{Opened, SessionError, SessionRequest, SharedSession};
+pub use cold::ColdReads;
+pub use pass::PartitionRecords;
 pub use plan::{FetchError, Limits, check_leader_epoch};
-pub use poll::{Fetched, PartitionAnswer, PartitionRecords, Poll};
+pub use poll::{Fetched, PartitionAnswer, Poll, Reads};
 pub use session::{FetchSet, PartitionKey, TopicKey, Want};
 
 use std::sync::{Mutex, PoisonError};

@@ -6,13 +6,15 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use catena_storage::{EpochEnd, LogOffsets, PartitionLog, ReadSlice, Storage};
+use catena_storage::Storage;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::cache::{SessionError, SharedSession};
-use super::plan::{Budget, Decision, FetchError, Limits, LogFacts, decide};
-use super::session::{Entry, FetchSet, PartitionKey, Told, TopicKey};
+use super::cold::ColdReads;
+use super::pass::{Awaited, PartitionRecords, Pass, bytes_of, read_all, told_by};
+use super::plan::{FetchError, Limits};
+use super::session::{FetchSet, PartitionKey};
 use super::{FetchSessions, Opened};
 use crate::lifecycle::Stopping;
 use crate::metrics::Metrics;
@@ -27,6 +29,15 @@ pub struct Poll {
     pub limits: Limits,
     /// Until when it may wait.
     pub deadline: Instant,
+}
+
+/// Where records are read.
+#[derive(Clone, Copy)]
+pub struct Reads<'a> {
+    /// The topics and their logs.
+    pub storage: &'a Storage,
+    /// For what is not in memory.
+    pub cold: &'a ColdReads,
 }
 
 /// What a fetch gives.
@@ -45,16 +56,6 @@ pub struct PartitionAnswer {
     pub result: Result<PartitionRecords, FetchError>,
 }
 
-/// A partition's offsets and what was read.
-pub struct PartitionRecords {
-    /// Its offsets at the time of reading.
-    pub offsets: LogOffsets,
-    /// Whole batches; None at the end of the log.
-    pub records: Option<ReadSlice>,
-    /// Where the client's log parts from ours.
-    pub diverging: Option<EpochEnd>,
-}
-
 impl Poll {
     /// Completes with the answer.
     ///
@@ -63,11 +64,11 @@ impl Poll {
     pub async fn run(
         mut self,
         sessions: &FetchSessions,
-        storage: &Storage,
+        reads: Reads<'_>,
         stopping: Stopping,
         metrics: &Arc<Metrics>,
     ) -> Result<Fetched, SessionError> {
-        let pass = self.wait(storage, stopping, metrics).await?;
+        let pass = self.wait(reads, stopping, metrics).await?;
         let partitions = self.with_set(|set, incremental| conclude(set, pass, incremental))?;
         count(&partitions, metrics);
         let session_id = match self.opened {
@@ -80,12 +81,12 @@ impl Poll {
 
     async fn wait(
         &mut self,
-        storage: &Storage,
+        reads: Reads<'_>,
         mut stopping: Stopping,
         metrics: &Arc<Metrics>,
     ) -> Result<Pass, SessionError> {
         let limits = self.limits;
-        let first = self.with_set(|set, incremental| read_all(set, storage, limits, incremental))?;
+        let first = self.look(reads, None).await?;
         if first.is_enough(&limits) || self.is_empty()? || Instant::now() >= self.deadline {
             return Ok(first);
         }
@@ -96,12 +97,7 @@ impl Poll {
             let waiter = Arc::new(Notify::new());
             let mut advanced = pin!(waiter.notified());
             advanced.as_mut().enable();
-            let pass = self.with_set(|set, incremental| {
-                set.iter_mut()
-                    .filter_map(|(_, entry)| entry.log.as_ref())
-                    .for_each(|log| log.notify_on_advance(&waiter));
-                read_all(set, storage, limits, incremental)
-            })?;
+            let pass = self.look(reads, Some(&waiter)).await?;
             if pass.is_enough(&limits) {
                 return Ok(pass);
             }
@@ -109,6 +105,29 @@ impl Poll {
                 () = advanced => {}
                 () = tokio::time::sleep_until(self.deadline) => return Ok(pass),
                 () = stopping.wait() => return Ok(pass),
+            }
+        }
+    }
+
+    /// One look at all partitions; while they give nothing without it, waits for the disk. Registers `waiter` with the logs before.
+    async fn look(&mut self, reads: Reads<'_>, waiter: Option<&Arc<Notify>>) -> Result<Pass, SessionError> {
+        let limits = self.limits;
+        let mut awaited = Awaited::default();
+        if let Some(waiter) = waiter {
+            self.with_set(|set, _| register(set, waiter))?;
+        }
+        loop {
+            let mut pass =
+                self.with_set(|set, incremental| read_all(set, reads.storage, limits, incremental, &awaited))?;
+            let Some(read) = pass.cold.take() else { return Ok(pass) };
+            if awaited.is_enough() || pass.has_something() && pass.is_enough(&limits) {
+                // Its turn comes with the next request.
+                reads.cold.read_early(read);
+                return Ok(pass);
+            }
+            match reads.cold.read(read.clone()).await {
+                Some(outcome) => awaited.add(read, outcome),
+                None => return Ok(pass),
             }
         }
     }
@@ -126,88 +145,8 @@ impl Poll {
     }
 }
 
-/// Everything read in one go over the partitions.
-struct Pass {
-    found: Vec<(u64, Result<PartitionRecords, FetchError>)>,
-    bytes: usize,
-    /// Something the client must hear at once: an error or a divergence.
-    urgent: bool,
-}
-
-impl Pass {
-    fn is_enough(&self, limits: &Limits) -> bool {
-        self.urgent || self.bytes >= limits.bytes_min
-    }
-}
-
-fn read_all(set: &mut FetchSet, storage: &Storage, limits: Limits, incremental: bool) -> Pass {
-    let mut budget = Budget::new(limits.bytes_max);
-    let mut pass = Pass { found: Vec::new(), bytes: 0, urgent: false };
-    for (turn, entry) in set.iter_mut() {
-        let result = read_one(entry, storage, &limits, &mut budget);
-        pass.bytes += bytes_of(&result);
-        pass.urgent |= result.as_ref().map_or(true, |read| read.diverging.is_some());
-        if !incremental || is_news(&result, entry.told) {
-            pass.found.push((turn, result));
-        }
-    }
-    pass
-}
-
-fn read_one(
-    entry: &mut Entry,
-    storage: &Storage,
-    limits: &Limits,
-    budget: &mut Budget,
-) -> Result<PartitionRecords, FetchError> {
-    let log = find_log(entry, storage)?;
-    let facts = LogFacts { leader_epoch: log.leader_epoch(), offsets: log.offsets() };
-    let nothing = PartitionRecords { offsets: facts.offsets, records: None, diverging: None };
-    match decide(&entry.want, &facts, limits.up_to, |epoch| log.end_offset_for_epoch(epoch)) {
-        Decision::Refuse(error) => Err(error),
-        Decision::AtEnd => Ok(nothing),
-        Decision::Diverging(end) => Ok(PartitionRecords { diverging: Some(end), ..nothing }),
-        Decision::Read => {
-            let Some(allowance) = budget.allow(entry.want.bytes_max) else { return Ok(nothing) };
-            let offset = entry.want.fetch_offset;
-            let slice = log.read(offset, allowance.bytes_max, allowance.min_one_batch, limits.up_to)?;
-            budget.spend(slice.bytes.len());
-            Ok(PartitionRecords { offsets: slice.offsets, records: Some(slice), diverging: None })
-        }
-    }
-}
-
-/// The partition's log: the one found before, unless its topic was deleted since.
-fn find_log(entry: &mut Entry, storage: &Storage) -> Result<Arc<PartitionLog>, FetchError> {
-    if let Some(log) = entry.log.as_ref().filter(|log| !log.is_deleted()) {
-        return Ok(log.clone());
-    }
-    entry.log = None;
-    let topic = match &entry.key.topic {
-        TopicKey::Name(name) => storage.topic(name).ok_or(FetchError::UnknownTopicOrPartition),
-        TopicKey::Id(id) => storage.topic_by_id(*id).ok_or(FetchError::UnknownTopicId),
-    }?;
-    let index = usize::try_from(entry.key.partition).map_err(|_| FetchError::UnknownTopicOrPartition)?;
-    let log = topic.partitions.get(index).ok_or(FetchError::UnknownTopicOrPartition)?;
-    Ok(entry.log.insert(log.clone()).clone())
-}
-
-fn bytes_of(result: &Result<PartitionRecords, FetchError>) -> usize {
-    result.as_ref().ok().and_then(|read| read.records.as_ref()).map_or(0, |slice| slice.bytes.len())
-}
-
-fn told_by(result: &Result<PartitionRecords, FetchError>, before: Told) -> Told {
-    match result {
-        Ok(read) => Told { high_watermark: read.offsets.high_watermark, log_start: read.offsets.log_start },
-        Err(_) => Told { high_watermark: -1, ..before },
-    }
-}
-
-fn is_news(result: &Result<PartitionRecords, FetchError>, told: Told) -> bool {
-    match result {
-        Ok(read) => read.diverging.is_some() || bytes_of(result) > 0 || told_by(result, told) != told,
-        Err(_) => true,
-    }
+fn register(set: &mut FetchSet, waiter: &Arc<Notify>) {
+    set.iter_mut().filter_map(|(_, entry)| entry.log.as_ref()).for_each(|log| log.notify_on_advance(waiter));
 }
 
 fn count(partitions: &[PartitionAnswer], metrics: &Metrics) {

@@ -84,6 +84,12 @@ families! {
     Counter "catena_store_journal_bytes_total" "Bytes written to the journal." = |broker, out| out.value(broker.storage.stats().journal_bytes);
     Counter "catena_store_synced_segments_total" "Segments made durable themselves." = |broker, out| out.value(broker.storage.stats().synced_segments);
     Counter "catena_store_appended_bytes_total" "Bytes appended to partition logs." = |broker, out| out.value(broker.storage.stats().bytes_appended);
+    Counter "catena_store_cold_reads_total" "Reads that went to the disk or the system's cache instead of mapped memory." = |broker, out| out.value(broker.storage.stats().reads.cold_reads);
+    Counter "catena_store_cold_read_bytes_total" "Bytes of record batches that such reads gave." = |broker, out| out.value(broker.storage.stats().reads.cold_bytes);
+    Gauge "catena_store_cold_reads_queued" "Such reads that no thread has begun (`catena.cold.read.threads`)." = |broker, out| out.value(broker.cold_reads.queued());
+    Gauge "catena_store_cold_read_buffer_bytes" "Memory for what was read and is not sent yet (`catena.cold.read.buffer.bytes`)." = |broker, out| out.value(broker.cold_reads.buffer_bytes());
+    Counter "catena_store_damaged_places_total" "Places in segments where a reader met a damaged record batch, which is not served; the log says where." = |broker, out| out.value(broker.storage.stats().reads.damaged);
+    Counter "catena_store_unreadable_places_total" "Places in segments that the disk could not read; the log says where." = |broker, out| out.value(broker.storage.stats().reads.unreadable);
     Gauge "catena_store_failed" "1 when the store has failed for good, else 0." = |broker, out| out.value(u8::from(broker.storage.stats().failed));
 }
 

@@ -19,7 +19,7 @@ use crate::reading::{self, Fault, Wanted};
 use crate::segment::Segment;
 
 /// Up to where a reader may see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReadUpTo {
     /// Durable records.
     HighWatermark,
