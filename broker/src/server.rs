@@ -183,7 +183,11 @@ impl Server {
     }
 }
 
-fn assemble(config: Config, storage: Arc<Storage>, advertised: Vec<AdvertisedListener>) -> io::Result<(Arc<Broker>, Stop)> {
+fn assemble(
+    config: Config,
+    storage: Arc<Storage>,
+    advertised: Vec<AdvertisedListener>,
+) -> io::Result<(Arc<Broker>, Stop)> {
     let (stop, stopping) = Stopping::new();
     let config = Arc::new(config);
     let broker = Broker {

@@ -77,13 +77,7 @@ impl Awaited {
 }
 
 /// Reads what can be had at once, and what was awaited.
-pub fn read_all(
-    set: &mut FetchSet,
-    storage: &Storage,
-    limits: Limits,
-    incremental: bool,
-    awaited: &Awaited,
-) -> Pass {
+pub fn read_all(set: &mut FetchSet, storage: &Storage, limits: Limits, incremental: bool, awaited: &Awaited) -> Pass {
     let mut budget = Budget::new(limits.bytes_max);
     let mut pass = Pass { found: Vec::new(), bytes: 0, cold: None, urgent: false };
     for (turn, entry) in set.iter_mut() {
