@@ -59,14 +59,9 @@ pub enum ServerError {
     /// The system refuses threads or signals.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
-    /// The last commit failed.
-    #[error("cannot shut down the data in {dir}: {source}")]
-    Shutdown {
-        /// The data directory.
-        dir: PathBuf,
-        /// Why.
-        source: StoreError,
-    },
+    /// The last commit of a store failed.
+    #[error("cannot shut down the data: {0}")]
+    Shutdown(#[source] StoreError),
 }
 
 /// A broker that serves.
@@ -117,14 +112,15 @@ impl Server {
         let scrapes = bind_metrics(&config).await?;
         let options = StorageOptions {
             fs: Arc::new(RealFileSystem),
+            cordoned: config.cordoned_dirs.clone(),
             journal_segment_bytes: config.journal_segment_bytes,
             retention_check_interval: config.retention_check_interval,
             cleaner: config.cleaner.clone(),
             log_config: config::topic::log_config,
             log_defaults: config.log.clone(),
         };
-        let dir = config.data_dir.clone();
-        let opened = tokio::task::spawn_blocking(move || Storage::open(&dir, options)).await;
+        let dirs = config.data_dirs.clone();
+        let opened = tokio::task::spawn_blocking(move || Storage::open(&dirs, options)).await;
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
         let (broker, stop) = assemble(config, storage, advertised)?;
@@ -159,7 +155,7 @@ impl Server {
         format!(
             "catena is ready on {}, data in {}, cluster {}, recovered in {:.1} ms",
             addresses.join(", "),
-            self.broker.config.data_dir.display(),
+            listed(&self.broker.config.data_dirs),
             self.broker.storage.cluster_id(),
             recovery.elapsed.as_secs_f64() * 1000.0
         )
@@ -179,7 +175,7 @@ impl Server {
         }
         let storage = self.broker.storage.clone();
         let done = tokio::task::spawn_blocking(move || storage.shutdown()).await.map_err(io::Error::other)?;
-        done.map_err(|source| ServerError::Shutdown { dir: self.broker.config.data_dir.clone(), source })
+        done.map_err(ServerError::Shutdown)
     }
 }
 
@@ -204,6 +200,10 @@ fn assemble(
         config,
     };
     Ok((Arc::new(broker), stop))
+}
+
+fn listed(dirs: &[PathBuf]) -> String {
+    dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 async fn bind(config: &Config) -> Result<Vec<Listener>, BindError> {

@@ -37,7 +37,7 @@ fn a_value_that_a_setting_does_not_take_ends_the_start_with_one_line() {
             "Invalid value Now for configuration log.message.timestamp.type: \
              String must be one of: CreateTime, LogAppendTime",
         ),
-        ("log.dirs=/a,/b", "Invalid value /a,/b for configuration log.dirs: only one directory is supported yet"),
+        ("log.dirs=/a,/a", "Invalid value /a,/a for configuration log.dirs: must not name a directory twice"),
         ("num.partitions", "the override 'num.partitions' is not of the form name=value"),
     ];
     for (setting, reason) in cases {

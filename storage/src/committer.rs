@@ -7,8 +7,9 @@
 //! 3. Tell the catalog of new chains and segments, all in one transaction.
 //! 4. Publish: high watermarks, the readers' limits, the generation.
 //!
-//! What must always hold: the order 2, 3, 4. A round that fails for want of space is tried again with the next one and its
-//! bytes stay where they are; any other failure ends the store.
+//! What must always hold: the order 2, 3, 4. A round that fails hands its logs to another store. Where there is none, want of space is
+//! tried again with the next round and the bytes stay where they are; any other failure ends the store, and its committer stays only
+//! to send away those who come too late.
 //!
 //! A full journal file is handed to the checkpointer with the segments whose bytes it holds, and comes back when those are
 //! durable themselves. It also gives back what a segment that will not grow any more has allocated too much.
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use crate::catalog::Row;
+use crate::catalog::{ChainRecord, Row};
 use crate::commit::Gathered;
 use crate::error::StoreError;
 use crate::ids::SegmentId;
@@ -31,6 +32,7 @@ use crate::journal::{Finished, Journal};
 use crate::log::{PartitionLog, Pending, Unsynced};
 use crate::segment::Segment;
 use crate::store::{Store, journal_dir};
+use crate::stores::Stores;
 
 /// Bytes per segment from which segments are synced directly. Measured (12 segments, 4 MiB in all): 20 ms one by one, 3 ms
 /// through a journal file that was written before, whose blocks need no new metadata. Rounds grow on a disk whose bandwidth
@@ -66,6 +68,7 @@ enum Check {
 
 struct Rounds {
     store: Arc<Store>,
+    stores: Arc<Stores>,
     journal: Journal,
     /// Segments with bytes in the current journal file that are not durable in place.
     journaled: HashMap<SegmentId, Arc<Segment>>,
@@ -75,16 +78,16 @@ struct Rounds {
 }
 
 impl Committer {
-    /// Starts the threads of `store`, with journal files of `journal_bytes`.
+    /// Starts the threads of `store`, one of `stores`, with journal files of `journal_bytes`.
     ///
     /// # Errors
     /// When the system refuses threads.
-    pub fn start(store: &Arc<Store>, journal_bytes: u64) -> io::Result<Self> {
+    pub fn start(store: &Arc<Store>, stores: &Arc<Stores>, journal_bytes: u64) -> io::Result<Self> {
         let (to_check, checks) = unbounded();
         let (done, checked) = unbounded();
-        let journal = Journal::new(store.fs.clone(), journal_dir(&store.dir), store.epoch, journal_bytes);
+        let journal = Journal::new(store.fs.clone(), journal_dir(&store.dir), stores.epoch, journal_bytes);
         let mut rounds =
-            Rounds { store: store.clone(), journal, journaled: HashMap::new(), unchecked: 0, to_check, checked };
+            Rounds { store: store.clone(), stores: stores.clone(), journal, journaled: HashMap::new(), unchecked: 0, to_check, checked };
         let committing = std::thread::Builder::new().name("commit".into()).spawn(move || rounds.run())?;
         let store = store.clone();
         let checkpointing =
@@ -120,30 +123,34 @@ impl Rounds {
 
     /// One round; whether it has to be tried again.
     fn round(&mut self, gathered: Gathered<Arc<PartitionLog>>) -> bool {
-        let pending: Vec<Pending> = gathered.dirty.iter().map(PartitionLog::take_pending).collect();
-        if pending.is_empty() {
+        let pending = gathered.dirty.iter().filter_map(|log| log.take_pending(&self.store));
+        let pending: Vec<Pending> = pending.collect();
+        if pending.is_empty() && gathered.left.is_empty() {
             return false;
         }
-        let outcome = self.store.check_writable().and_then(|()| self.make_durable(&pending));
-        match outcome.and_then(|()| self.register(&pending)) {
+        let outcome = self.store.check_alive().and_then(|()| self.make_durable(&pending));
+        match outcome.and_then(|()| self.register(&pending, &gathered.left)) {
             Ok(()) => {
                 pending.iter().for_each(|pending| pending.log.committed(pending));
                 self.hand_over_complete(&pending);
                 self.store.counters.commits.fetch_add(1, Ordering::Relaxed);
-                self.store.commits.publish(gathered.generation);
                 false
             }
-            Err(StoreError::Failed(reason)) => {
-                self.store.write_failed("a commit", &io::Error::other(reason.to_string()));
-                false
-            }
-            Err(StoreError::Full) => {
-                self.store.write_failed("a commit", &io::ErrorKind::StorageFull.into());
-                pending.into_iter().for_each(|pending| pending.log.clone().put_back(pending));
-                self.store.commits.refuse(gathered.generation);
-                true
-            }
+            Err(error) => self.give_up(pending, gathered.left, &error),
         }
+    }
+
+    /// After a round that failed: its logs go on in other stores, or wait for another try; whether some do.
+    fn give_up(&self, pending: Vec<Pending>, left: Vec<ChainRecord>, error: &StoreError) -> bool {
+        match error {
+            StoreError::Failed(reason) => self.store.fail("a commit", reason),
+            StoreError::Full => drop(self.store.write_failed("a commit", &io::ErrorKind::StorageFull.into())),
+        }
+        let again = error.is_full() && !left.is_empty();
+        if again {
+            left.into_iter().for_each(|chain| self.store.commits.seal(chain));
+        }
+        pending.into_iter().fold(again, |again, pending| pending.log.clone().commit_failed(pending, error) || again)
     }
 
     fn make_durable(&mut self, pending: &[Pending]) -> Result<(), StoreError> {
@@ -213,12 +220,13 @@ impl Rounds {
         }
     }
 
-    fn register(&self, pending: &[Pending]) -> Result<(), StoreError> {
-        let chains = pending.iter().filter_map(|pending| pending.chain.clone()).map(Row::Chain);
-        let producers = pending
-            .iter()
-            .filter_map(|pending| pending.producers.as_ref().map(|snapshot| pending.log.producers_record(snapshot)));
-        self.store.catalog.apply(&chains.chain(producers.map(Row::Producers)).collect::<Vec<_>>())
+    fn register(&self, pending: &[Pending], left: &[ChainRecord]) -> Result<(), StoreError> {
+        let chains = pending.iter().filter_map(|pending| pending.record.clone()).chain(left.iter().cloned());
+        let producers = pending.iter().filter_map(|pending| {
+            pending.producers.as_ref().map(|snapshot| pending.log.producers_record(snapshot))
+        });
+        let rows: Vec<Row> = chains.map(Row::Chain).chain(producers.map(Row::Producers)).collect();
+        self.store.catalog.apply(&rows)
     }
 }
 

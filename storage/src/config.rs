@@ -4,6 +4,7 @@
 //! broker against its table of settings).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,6 +157,8 @@ pub enum TimestampType {
 pub struct StorageOptions {
     /// Through which all files are reached.
     pub fs: Arc<dyn FileSystem>,
+    /// Directories whose stores get no new partitions (`cordoned.log.dirs`).
+    pub cordoned: Vec<PathBuf>,
     /// Size of one journal file, bytes.
     pub journal_segment_bytes: u64,
     /// How often retention looks at the logs (`log.retention.check.interval.ms`).
@@ -172,6 +175,7 @@ impl Default for StorageOptions {
     fn default() -> Self {
         Self {
             fs: Arc::new(RealFileSystem),
+            cordoned: Vec::new(),
             journal_segment_bytes: 64 << 20,
             retention_check_interval: Duration::from_secs(300),
             cleaner: CleanerOptions::default(),

@@ -119,6 +119,12 @@ pub fn new_topic_id(store: StoreId) -> Uuid {
     }
 }
 
+impl fmt::Display for PartitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.index)
+    }
+}
+
 impl ChainId {
     /// The leader epoch of the chain's batches.
     pub fn leader_epoch(self) -> i32 {

@@ -26,29 +26,37 @@ mod index;
 mod journal;
 mod log;
 mod mapping;
+mod members;
 mod open;
+mod placement;
 pub mod producer_snapshot;
 pub mod producer_state;
 mod reading;
 mod record_check;
 mod recovery;
+mod returning;
 mod segment;
 mod shutdown;
 mod stamp;
+mod start;
+mod steward;
 mod storage;
 mod store;
+mod stores;
 mod sweep;
+mod topics;
 mod trusted;
+mod union;
 
-pub use commit::CommitTicket;
 pub use config::{
     CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
 };
 pub use error::{
     AppendError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError, TopicError,
 };
-pub use log::{AppendOrigin, Appended, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
+pub use log::{AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
 pub use reading::ReadStats;
 pub use recovery::RecoveryReport;
-pub use storage::{NewTopic, Storage, Topic};
+pub use storage::Storage;
 pub use store::StoreStats;
+pub use topics::{NewTopic, Topic};

@@ -48,6 +48,11 @@ pub struct Identity {
     pub cluster_id: String,
 }
 
+/// Whether there is a store in `dir`.
+pub fn is_store(fs: &dyn FileSystem, dir: &Path) -> bool {
+    fs.len(&dir.join(IDENTITY_FILE)).is_ok()
+}
+
 /// Opens the store in `dir`, or makes one if the directory is empty: of the cluster `cluster_id`, or of a new one.
 ///
 /// # Errors

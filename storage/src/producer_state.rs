@@ -138,6 +138,14 @@ impl ProducerTable {
         }
     }
 
+    /// Forgets batches from `offset` on: they are not in the log any more.
+    pub fn forget_from(&mut self, offset: i64) {
+        self.producers.retain(|_, entry| {
+            entry.batches.retain(|batch| batch.base_offset < offset);
+            !entry.batches.is_empty()
+        });
+    }
+
     /// Forgets producers whose last batch is older than `expiration_ms` (`producer.id.expiration.ms`).
     pub fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
         self.producers.retain(|_, entry| now_ms.saturating_sub(entry.last_timestamp()) < expiration_ms);

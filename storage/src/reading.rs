@@ -64,6 +64,15 @@ impl fmt::Display for Fault {
     }
 }
 
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unreadable(_, error) => error,
+            Fault::Damaged(_) => Self::new(io::ErrorKind::InvalidData, fault.to_string()),
+        }
+    }
+}
+
 /// What a segment remembers of its readers.
 #[derive(Debug)]
 pub struct Reading {

@@ -3,13 +3,14 @@
 //! 1. Replay the journal: bytes of slots go into their segments at their positions. Doing so twice changes nothing.
 //! 2. In each open chain, look at the tail segment from the last place its index file vouches for: batch after batch, CRC and
 //!    offsets; cut at the first byte that is not good.
-//! 3. Make the segments durable, then seal all chains in one transaction; a chain without records is forgotten.
-//! 4. Remove the journal.
+//! 3. Make the segments durable.
+//! 4. Once all stores are united, seal the chains in one transaction; a chain without records is forgotten.
+//! 5. Remove the journal.
 //!
-//! What must always hold: until 3 is done nothing is removed, so a crash in the middle begins again with 1; sealed chains are not
+//! What must always hold: until 4 is done nothing is removed, so a crash in the middle begins again with 1; sealed chains are not
 //! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use crate::ids::{ChainId, SegmentId};
 use crate::index::Index;
 use crate::journal;
 use crate::mapping::MappedFile;
-use crate::segment::{NO_TIMESTAMP, SegmentSummary};
+use crate::segment::{NO_TIMESTAMP, Segment, SegmentSummary};
+use crate::files::ChainFiles;
 use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
 
 /// What recovery did.
@@ -43,7 +45,26 @@ pub struct RecoveryReport {
     pub bytes_cut: u64,
 }
 
-/// Seals every chain that an earlier start left open; returns all chains.
+impl RecoveryReport {
+    /// Adds what the recovery of another store did.
+    pub fn add(&mut self, other: &Self) {
+        self.journal_slots += other.journal_slots;
+        self.open_chains += other.open_chains;
+        self.bytes_scanned += other.bytes_scanned;
+        self.bytes_cut += other.bytes_cut;
+    }
+}
+
+/// The chains of a store as its recovery found them.
+pub struct Recovered {
+    /// All chains; those that were open end where their last good batch does.
+    pub chains: Vec<ChainRecord>,
+    /// Those that were open.
+    pub open: HashSet<ChainId>,
+}
+
+/// Brings the segments of a store to what its journal says, and finds out where the chains end that an earlier start left open. Nothing is
+/// sealed or removed yet.
 ///
 /// # Errors
 /// When a file or the catalog cannot be read or written.
@@ -52,34 +73,70 @@ pub fn recover(
     dir: &Path,
     catalog: &Catalog,
     report: &mut RecoveryReport,
-) -> io::Result<Vec<ChainRecord>> {
+) -> io::Result<Recovered> {
     let chains_dir = chains_dir(dir);
     let mut chains = catalog.own_chains().map_err(to_io)?;
-    let open: HashMap<ChainId, usize> =
-        chains.iter().enumerate().filter(|(_, chain)| chain.end.is_none()).map(|(at, chain)| (chain.id, at)).collect();
+    let open: HashSet<ChainId> = chains.iter().filter(|chain| chain.end.is_none()).map(|chain| chain.id).collect();
     report.open_chains = open.len() as u64;
     let mut files = HashMap::new();
     report.journal_slots = journal::replay(fs, &journal_dir(dir), |range, bytes| {
         // Slots of sealed or deleted chains, and of chains that were never acknowledged, say nothing any more.
-        if !open.contains_key(&range.segment.chain) {
+        if !open.contains(&range.segment.chain) {
             return Ok(());
         }
         let file = open_for_replay(fs, &mut files, &chains_dir, range.segment)?;
         fs::write_all(&**file, &mut [IoSlice::new(bytes)], range.position)
     })?;
     drop(files);
-    let mut sealed = Vec::with_capacity(open.len());
-    for at in open.into_values() {
-        seal(fs, &chains_dir, &mut chains[at], report)?;
-        sealed.push(chains[at].clone());
+    for chain in chains.iter_mut().filter(|chain| chain.end.is_none()) {
+        find_end(fs, &chains_dir, chain, report)?;
     }
-    sync_all(fs, dir, &chains_dir, &sealed)?;
-    if !sealed.is_empty() {
-        catalog.apply(&sealed.into_iter().map(Row::Chain).collect::<Vec<_>>()).map_err(to_io)?;
+    sync_all(fs, dir, &chains_dir, chains.iter().filter(|chain| open.contains(&chain.id)))?;
+    Ok(Recovered { chains, open })
+}
+
+/// Removes the journal of the store in `dir`: what it said is in the segments, and durable there.
+///
+/// # Errors
+/// Of the file system.
+pub fn remove_journal(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+    journal::remove_all(fs, &journal_dir(dir))
+}
+
+impl Recovered {
+    /// A row of the store's catalog, with what was found out about it.
+    pub fn known(&self, row: Row) -> Row {
+        match row {
+            Row::Chain(chain) if self.open.contains(&chain.id) => {
+                let found = self.chains.iter().find(|found| found.id == chain.id);
+                Row::Chain(found.cloned().unwrap_or(chain))
+            }
+            row => row,
+        }
     }
-    journal::remove_all(fs, &journal_dir(dir))?;
-    chains.retain(|chain| chain.end != Some(chain.start));
-    Ok(chains)
+
+    /// The chains that were open, sealed where `end_of` says.
+    ///
+    /// # Errors
+    /// When a segment that has to be cut cannot be read.
+    pub fn sealed(&self, files: &Arc<ChainFiles>, end_of: impl Fn(&ChainRecord) -> i64) -> io::Result<Vec<Row>> {
+        let open = self.chains.iter().filter(|chain| self.open.contains(&chain.id));
+        open.map(|chain| seal(files, chain.clone(), end_of(chain)).map(Row::Chain)).collect()
+    }
+}
+
+/// `chain` with this end: what lies behind it goes.
+fn seal(files: &Arc<ChainFiles>, mut chain: ChainRecord, end: i64) -> io::Result<ChainRecord> {
+    let found_end = chain.end.replace(end);
+    if found_end.is_some_and(|found| found <= end) {
+        return Ok(chain);
+    }
+    chain.segments.retain(|segment| segment.base_offset < end);
+    if let Some(last) = chain.segments.last_mut() {
+        let segment = Segment::sealed(files, chain.id, *last);
+        last.len = segment.find_offset(end, last.len)?.map_or(last.len, |(position, _)| position);
+    }
+    Ok(chain)
 }
 
 fn open_for_replay<'a>(
@@ -104,7 +161,7 @@ fn open_for_replay<'a>(
 
 /// Finds the end of an open chain. Only its last segment can hold anything that is not good: an earlier one was complete and
 /// durable before the catalog learned of the next.
-fn seal(
+fn find_end(
     fs: &dyn FileSystem,
     chains_dir: &Path,
     chain: &mut ChainRecord,
@@ -176,11 +233,16 @@ fn garbage_after(path: &Path, rest: &[u8], len: u64) -> u64 {
     garbage
 }
 
-fn sync_all(fs: &dyn FileSystem, dir: &Path, chains_dir: &Path, chains: &[ChainRecord]) -> io::Result<()> {
-    if chains.len() > SYNC_EACH_MAX {
+fn sync_all<'a>(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    chains_dir: &Path,
+    mut chains: impl Iterator<Item = &'a ChainRecord> + Clone,
+) -> io::Result<()> {
+    if chains.clone().count() > SYNC_EACH_MAX {
         return fs.sync_all(dir);
     }
-    for chain in chains {
+    for chain in chains.clone() {
         for (id, summary) in chain.segment_ids().zip(&chain.segments) {
             match fs.open(&id.log_path(chains_dir), Open::Read) {
                 Ok(file) => file.sync()?,
@@ -191,7 +253,7 @@ fn sync_all(fs: &dyn FileSystem, dir: &Path, chains_dir: &Path, chains: &[ChainR
         }
     }
     // The replay may have made directories.
-    if chains.is_empty() { Ok(()) } else { fs.sync_dir(chains_dir) }
+    if chains.next().is_none() { Ok(()) } else { fs.sync_dir(chains_dir) }
 }
 
 fn to_io(error: StoreError) -> io::Error {

@@ -61,6 +61,8 @@ pub struct Segment {
     complete: AtomicBool,
     /// What its readers left.
     pub reading: Reading,
+    /// Nothing from here on counts: the chain ends here and goes on elsewhere.
+    cut_at: AtomicU64,
 }
 
 impl Segment {
@@ -103,6 +105,7 @@ impl Segment {
             entry_synced: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             reading: Reading::new(Trusted::nothing()),
+            cut_at: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -111,6 +114,7 @@ impl Segment {
     /// # Errors
     /// Of the file system, and when the file is shorter than it should be.
     pub fn file(&self) -> io::Result<&MappedFile> {
+        self.files.check_usable()?;
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
@@ -168,7 +172,8 @@ impl Segment {
 
     /// Bytes appended.
     pub fn len(&self) -> u64 {
-        self.file.get().map_or(self.sealed_len, MappedFile::len)
+        let len = self.file.get().map_or(self.sealed_len, MappedFile::len);
+        len.min(self.cut_at.load(Ordering::Acquire))
     }
 
     /// Bytes that are durable.
@@ -209,6 +214,17 @@ impl Segment {
     /// Says that nothing will be appended any more.
     pub fn set_complete(&self) {
         self.complete.store(true, Ordering::Release);
+    }
+
+    /// Ends the segment at `len`; what is behind it goes on elsewhere.
+    pub fn cut(&self, len: u64) {
+        self.cut_at.store(len, Ordering::Release);
+        self.set_complete();
+    }
+
+    /// Whether its store can be used.
+    pub fn is_usable(&self) -> bool {
+        self.files.check_alive().is_ok()
     }
 
     /// What the catalog should know.
@@ -336,5 +352,17 @@ impl Segment {
     /// Of the system, and beyond the end.
     pub fn view(&self, range: Range<u64>) -> io::Result<View> {
         self.file()?.view(range)
+    }
+
+    /// A copy of the bytes in `range`, also when the store has failed: what was written may still be in the system's memory.
+    ///
+    /// # Errors
+    /// Of the system, and beyond the end.
+    pub fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let Some(file) = self.file.get() else { return Ok(Vec::new()) };
+        let len = range.end.saturating_sub(range.start).min(file.len());
+        let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+        file.read_at(&mut bytes, range.start)?;
+        Ok(bytes)
     }
 }

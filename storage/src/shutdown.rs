@@ -12,22 +12,22 @@ use crate::log::PartitionLog;
 use crate::segment::Segment;
 use crate::store::{SYNC_EACH_MAX, Store, journal_dir};
 
-/// Seals every open chain. Nothing is appended any more, and everything appended is committed.
+/// Seals the chains of `logs` that are open in `store`. Nothing is appended any more.
 ///
 /// # Errors
 /// When something could not be made durable.
-pub fn seal_all(store: &Store, mut logs: Vec<Arc<PartitionLog>>) -> Result<(), StoreError> {
-    logs.retain(|log| !log.is_deleted());
+pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>]) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::of_write(&error);
-    let segments: Vec<_> = logs.iter().flat_map(|log| log.open_segments()).collect();
+    let here: Vec<_> = logs.iter().filter(|log| !log.is_deleted()).filter_map(|log| log.seal(store)).collect();
+    let segments: Vec<_> = here.iter().flat_map(|sealed| sealed.segments.iter().cloned()).collect();
     sync(store, &segments).map_err(failed)?;
     for segment in &segments {
         segment.finish().map_err(failed)?;
     }
-    let (chains, producers): (Vec<_>, Vec<_>) = logs.iter().map(|log| log.seal()).unzip();
-    let chains = chains.into_iter().flatten().map(Row::Chain);
-    let producers = producers.into_iter().flatten().map(Row::Producers);
-    store.catalog.apply(&chains.chain(producers).collect::<Vec<_>>())?;
+    let rows = here.into_iter().flat_map(|sealed| {
+        [Some(Row::Chain(sealed.chain)), sealed.producers.map(Row::Producers)].into_iter().flatten()
+    });
+    store.catalog.apply(&rows.collect::<Vec<_>>())?;
     journal::remove_all(&*store.fs, &journal_dir(&store.dir)).map_err(failed)
 }
 

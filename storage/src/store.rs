@@ -1,10 +1,11 @@
-//! What the parts of one store share: where its files are, its catalog, its commits, its counters.
+//! One store: where its files are, its catalog, its commits, its health, its counters.
 //!
-//! What must always hold: a store that has failed is not written again, and says so to everybody who asks.
+//! What must always hold: a store that has failed is neither read nor written again, and says so to everybody who asks; it comes back as
+//! another `Store`. A full store is read, and written as far as there is room.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,22 +14,25 @@ use crate::commit::Commits;
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::fs::FileSystem;
-use crate::ids::{ChainId, StoreId};
+use crate::ids::StoreId;
 use crate::log::PartitionLog;
+use crate::placement::StoreView;
 use crate::reading::ReadStats;
-use crate::stamp::Stamps;
 
 /// A store that wants space says so this often.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A store with less room than this, or a twentieth of the disk if that is less, gets nothing new while another one has more.
+const RESERVE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Beyond so many segments one `syncfs` costs less than syncing each.
 pub const SYNC_EACH_MAX: usize = 16;
 
 /// One store.
 pub struct Store {
-    /// Its id.
+    /// Its name.
     pub id: StoreId,
-    /// The data directory.
+    /// Its directory.
     pub dir: PathBuf,
     /// Through which its files are reached.
     pub fs: Arc<dyn FileSystem>,
@@ -38,15 +42,15 @@ pub struct Store {
     pub catalog: Catalog,
     /// The queue to the committer.
     pub commits: Commits<Arc<PartitionLog>>,
-    /// This start's epoch.
-    pub epoch: u32,
-    /// Gives stamps.
-    pub stamps: Stamps,
     /// Counters since the start.
     pub counters: Counters,
-    next_chain: AtomicU32,
-    last_warning: Mutex<Option<Instant>>,
+    /// Whether it gets no new partitions.
+    cordoned: bool,
+    full: AtomicBool,
     closing: AtomicBool,
+    available_bytes: AtomicU64,
+    open_chains: AtomicU64,
+    last_warning: Mutex<Option<Instant>>,
 }
 
 /// Counters since the start.
@@ -60,11 +64,15 @@ pub struct Counters {
     pub synced_segments: AtomicU64,
     /// Bytes of batches appended.
     pub bytes_appended: AtomicU64,
+    /// Open chains that came from another store.
+    pub chains_received: AtomicU64,
 }
 
-/// Counters for metrics; plain numbers since the start.
+/// A store in numbers; counters since it was opened.
 #[derive(Debug, Clone, Default)]
 pub struct StoreStats {
+    /// Its directory.
+    pub dir: PathBuf,
     /// Group commits.
     pub commits: u64,
     /// Bytes written to the journal.
@@ -75,41 +83,42 @@ pub struct StoreStats {
     pub bytes_appended: u64,
     /// Reads from the disk.
     pub reads: ReadStats,
-    /// Whether the store has failed for good.
+    /// Open chains that came from another store.
+    pub chains_received: u64,
+    /// Whether the store has failed.
     pub failed: bool,
+    /// Whether there is too little room for anything new.
+    pub full: bool,
+    /// Room on its disk, bytes.
+    pub available_bytes: u64,
 }
 
 impl Store {
-    /// A store in `dir` in broker epoch `epoch`.
-    pub fn new(fs: Arc<dyn FileSystem>, dir: PathBuf, catalog: Catalog, epoch: u32) -> Self {
+    /// The store `id` in `dir`.
+    pub fn new(id: StoreId, fs: Arc<dyn FileSystem>, dir: PathBuf, catalog: Catalog, cordoned: bool) -> Self {
         Self {
+            id,
             files: Arc::new(ChainFiles::new(fs.clone(), chains_dir(&dir))),
             fs,
             dir,
-            id: catalog.store(),
             catalog,
             commits: Commits::new(),
-            epoch,
-            stamps: Stamps::default(),
             counters: Counters::default(),
-            next_chain: AtomicU32::new(0),
-            last_warning: Mutex::new(None),
+            cordoned,
+            full: AtomicBool::new(false),
+            available_bytes: AtomicU64::new(0),
+            open_chains: AtomicU64::new(0),
             closing: AtomicBool::new(false),
+            last_warning: Mutex::new(None),
         }
     }
 
-    /// The name of a new chain.
-    pub fn next_chain(&self) -> ChainId {
-        let sequence = self.next_chain.fetch_add(1, Ordering::Relaxed);
-        ChainId { epoch: self.epoch, sequence, store: self.id }
-    }
-
-    /// Whether the store may be written.
+    /// Whether the store may be read and written at all.
     ///
     /// # Errors
     /// `Failed` once it has failed.
-    pub fn check_writable(&self) -> Result<(), StoreError> {
-        self.commits.failure().map_or(Ok(()), Err)
+    pub fn check_alive(&self) -> Result<(), StoreError> {
+        self.files.check_alive()
     }
 
     /// Whether the store takes appends.
@@ -120,7 +129,34 @@ impl Store {
         if self.closing.load(Ordering::Acquire) {
             return Err(StoreError::Failed("the store is being shut down".into()));
         }
-        self.check_writable()
+        self.check_alive()
+    }
+
+    /// Whether the store has room for more.
+    pub fn has_room(&self) -> bool {
+        self.check_appendable().is_ok() && !self.full.load(Ordering::Acquire)
+    }
+
+    /// Whether an append should go here.
+    pub fn takes_appends(&self) -> bool {
+        self.has_room()
+    }
+
+    /// Asks the system how much room there is. Below the reserve the store counts as full, until there is twice as much.
+    pub fn look_for_room(&self) {
+        let Ok(space) = self.fs.space(&self.dir) else { return };
+        self.available_bytes.store(space.available, Ordering::Relaxed);
+        let reserve = RESERVE_BYTES.min(space.total / 20);
+        if space.available < reserve {
+            self.set_full(true);
+        } else if space.available >= reserve * 2 {
+            self.set_full(false);
+        }
+    }
+
+    /// Says whether there is little space left.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Release);
     }
 
     /// Takes no appends from now on, except those that a writer has begun.
@@ -128,18 +164,66 @@ impl Store {
         self.closing.store(true, Ordering::Release);
     }
 
-    /// Takes note of a failed write: a full disk may pass, anything else ends all writing.
+    /// Takes note of a failed write: want of space or files may pass, anything else ends the store.
     pub fn write_failed(&self, what: &str, error: &io::Error) -> StoreError {
         let outcome = StoreError::of_write(error);
         match &outcome {
-            StoreError::Failed(reason) => {
-                let dir = self.dir.display();
-                tracing::error!("{dir}: {what} failed, nothing is written until the next start: {reason}");
-                self.commits.fail(reason);
+            StoreError::Failed(reason) => self.fail(what, reason),
+            StoreError::Full => {
+                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                    self.set_full(true);
+                }
+                self.warn_of_want(what, error);
             }
-            StoreError::Full => self.warn_of_want(what, error),
         }
         outcome
+    }
+
+    /// Ends the store.
+    pub fn fail(&self, what: &str, reason: &Arc<str>) {
+        if self.files.fail(reason) {
+            tracing::error!("{}: {what} failed, the store is not used any more: {reason}", self.dir.display());
+        }
+    }
+
+    /// Takes note of a failure of the catalog.
+    pub fn catalog_failed(&self, error: StoreError) -> StoreError {
+        match &error {
+            StoreError::Failed(reason) => self.fail("a change of the catalog", reason),
+            StoreError::Full => self.warn_of_want("a change of the catalog", &io::ErrorKind::StorageFull.into()),
+        }
+        error
+    }
+
+    /// Learns what `other` has announced since the last time.
+    ///
+    /// # Errors
+    /// Of this store's catalog.
+    pub fn follow(&self, other: &Store) -> Result<(), StoreError> {
+        loop {
+            let after = self.catalog.followed(other.id)?;
+            let news = match other.catalog.news(after) {
+                Ok(Some(news)) => news,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    other.catalog_failed(error);
+                    return Ok(());
+                }
+            };
+            self.catalog.follow(other.id, news.up_to, &news.rows)?;
+        }
+    }
+
+    /// What placement goes by.
+    pub fn view(&self) -> StoreView {
+        StoreView {
+            id: self.id,
+            healthy: self.check_appendable().is_ok(),
+            cordoned: self.cordoned,
+            has_room: self.has_room(),
+            available_bytes: self.available_bytes.load(Ordering::Relaxed),
+            load: self.open_chains.load(Ordering::Relaxed),
+        }
     }
 
     /// Says that space or files are wanting, but not for every batch that is refused.
@@ -155,12 +239,16 @@ impl Store {
     pub fn stats(&self) -> StoreStats {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         StoreStats {
+            dir: self.dir.clone(),
             commits: count(&self.counters.commits),
             journal_bytes: count(&self.counters.journal_bytes),
             synced_segments: count(&self.counters.synced_segments),
             bytes_appended: count(&self.counters.bytes_appended),
             reads: self.files.reads.stats(),
-            failed: self.commits.failure().is_some(),
+            chains_received: count(&self.counters.chains_received),
+            failed: self.check_alive().is_err(),
+            full: self.full.load(Ordering::Relaxed),
+            available_bytes: self.available_bytes.load(Ordering::Relaxed),
         }
     }
 }

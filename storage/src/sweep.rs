@@ -15,25 +15,25 @@ use crate::fs::{Entry, Open};
 use crate::ids::SegmentId;
 use crate::store::Store;
 
-/// Sweeps in the background, once; ends early when the store closes.
+/// Sweeps files of before `epoch` in the background, once; ends early when the store closes.
 ///
 /// # Errors
 /// When the system refuses a thread.
-pub fn start(store: &Arc<Store>) -> io::Result<JoinHandle<()>> {
+pub fn start(store: &Arc<Store>, epoch: u32) -> io::Result<JoinHandle<()>> {
     let store = store.clone();
-    std::thread::Builder::new().name("sweep".into()).spawn(move || match sweep(&store) {
+    std::thread::Builder::new().name("sweep".into()).spawn(move || match sweep(&store, epoch) {
         Ok(0) => {}
         Ok(removed) => tracing::info!("{removed} files without a chain removed"),
         Err(error) => tracing::warn!("cannot look for files without a chain: {error}"),
     })
 }
 
-fn sweep(store: &Store) -> io::Result<usize> {
+fn sweep(store: &Store, epoch: u32) -> io::Result<usize> {
     let chains = store.catalog.own_chains().map_err(|error| io::Error::other(error.to_string()))?;
     let owned: HashMap<SegmentId, u64> = chains.iter().flat_map(lengths).collect();
     let mut removed = 0;
     for directory in store.fs.read_dir(&store.files.dir)?.iter().filter(|entry| entry.is_dir) {
-        removed += sweep_directory(store, &store.files.dir.join(&directory.name), &owned)?;
+        removed += sweep_directory(store, &store.files.dir.join(&directory.name), &owned, epoch)?;
     }
     Ok(removed)
 }
@@ -42,14 +42,14 @@ fn lengths(chain: &ChainRecord) -> impl Iterator<Item = (SegmentId, u64)> {
     chain.segment_ids().zip(chain.segments.iter().map(|segment| segment.len))
 }
 
-fn sweep_directory(store: &Store, directory: &Path, owned: &HashMap<SegmentId, u64>) -> io::Result<usize> {
+fn sweep_directory(store: &Store, directory: &Path, owned: &HashMap<SegmentId, u64>, epoch: u32) -> io::Result<usize> {
     let mut removed = 0;
     for file in store.fs.read_dir(directory)? {
         if store.check_appendable().is_err() {
             break;
         }
         let path = directory.join(&file.name);
-        let id = SegmentId::of_file_name(&file.name).filter(|id| id.chain.epoch < store.epoch);
+        let id = SegmentId::of_file_name(&file.name).filter(|id| id.chain.epoch < epoch);
         let swept = match id.map(|id| owned.get(&id)) {
             None => continue,
             Some(None) => store.fs.remove_file(&path).map(|()| removed += 1),

@@ -43,8 +43,10 @@ pub struct Config {
     pub rack: Option<String>,
     /// Where to listen and what to advertise; at least one.
     pub listeners: Vec<Listener>,
-    /// The directory that holds all data (`log.dirs`, else `log.dir`).
-    pub data_dir: PathBuf,
+    /// The directories that hold the data, a store in each; at least one, none twice (`log.dirs`, else `log.dir`).
+    pub data_dirs: Vec<PathBuf>,
+    /// Those of them that get no new partitions (`cordoned.log.dirs`).
+    pub cordoned_dirs: Vec<PathBuf>,
     /// Size of one journal file (`catena.journal.segment.bytes`).
     pub journal_segment_bytes: u64,
     /// Where metrics are served (`catena.metrics.listener`), as `host:port`.

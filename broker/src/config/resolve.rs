@@ -3,7 +3,7 @@
 //! What must always hold: every setting that the table calls honoured is read here or in `listeners` and `topic`; a
 //! combination of settings that cannot work ends here with the setting at fault, not later.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catena_storage::CleanerOptions;
@@ -16,11 +16,13 @@ use crate::config::{Config, FetchConfig, GroupConfig, NetConfig, TopicDefaults, 
 /// Resolves everything.
 pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError> {
     let (listeners, warnings) = listeners::resolve(&settings)?;
+    let data_dirs = data_dirs(&settings)?;
     let config = Config {
         node_id: node_id(&settings)?,
         rack: settings.text("broker.rack")?.map(str::to_owned),
         listeners,
-        data_dir: data_dir(&settings)?,
+        cordoned_dirs: cordoned_dirs(&settings, &data_dirs)?,
+        data_dirs,
         journal_segment_bytes: settings.number("catena.journal.segment.bytes")?,
         metrics_listener: settings.text("catena.metrics.listener")?.map(str::to_owned),
         net: net(&settings)?,
@@ -52,15 +54,35 @@ fn node_id(settings: &Settings) -> Result<i32, ConfigError> {
     Ok(node_id)
 }
 
-/// One directory: to take the first of several would leave the others empty without the operator knowing.
-fn data_dir(settings: &Settings) -> Result<PathBuf, ConfigError> {
+/// Each directory is a store; in the order given.
+fn data_dirs(settings: &Settings) -> Result<Vec<PathBuf>, ConfigError> {
     let name = if settings.given("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
-    let mut directories = list_items(settings.text(name)?.unwrap_or_default());
-    match (directories.next(), directories.next()) {
-        (Some(directory), None) => Ok(PathBuf::from(directory)),
-        (None, _) => Err(refuse(settings, name, "must not be empty")?),
-        (Some(_), Some(_)) => Err(refuse(settings, name, "only one directory is supported yet")?),
+    let directories = paths(settings, name)?;
+    if directories.is_empty() {
+        return Err(refuse(settings, name, "must not be empty")?);
     }
+    let twice = |at: usize| directories[..at].contains(&directories[at]);
+    if (1..directories.len()).any(twice) {
+        return Err(refuse(settings, name, "must not name a directory twice")?);
+    }
+    Ok(directories)
+}
+
+/// The directories that get no new partitions (KIP-1066); `*` means all.
+fn cordoned_dirs(settings: &Settings, all: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {
+    const NAME: &str = "cordoned.log.dirs";
+    let cordoned = paths(settings, NAME)?;
+    if cordoned == [Path::new("*")] {
+        return Ok(all.to_vec());
+    }
+    if cordoned.iter().any(|directory| !all.contains(directory)) {
+        return Err(refuse(settings, NAME, "All entries in cordoned.log.dirs must be present in log.dirs or log.dir")?);
+    }
+    Ok(cordoned)
+}
+
+fn paths(settings: &Settings, name: &'static str) -> Result<Vec<PathBuf>, ConfigError> {
+    Ok(list_items(settings.text(name)?.unwrap_or_default()).map(PathBuf::from).collect())
 }
 
 fn net(settings: &Settings) -> Result<NetConfig, ConfigError> {

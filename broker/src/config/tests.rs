@@ -27,7 +27,7 @@ fn without_any_setting_it_runs_with_the_defaults() {
     let Loaded { config, warnings } = load(&[]).expect("valid");
     assert_eq!(warnings, []);
     assert_eq!(config.node_id, 1);
-    assert_eq!(config.data_dir, PathBuf::from("catena-data"));
+    assert_eq!(config.data_dirs, [PathBuf::from("catena-data")]);
     assert_eq!(config.topics.num_partitions, 1);
     assert!(config.topics.auto_create && config.topics.deletion_enabled);
     assert_eq!(config.net.request_bytes_max, 104_857_600);
@@ -44,7 +44,7 @@ fn overrides_win_over_the_file_and_later_ones_over_earlier() {
     let file = "num.partitions=3\nnode.id = 7\nlog.dirs=/data/a\n";
     let config = load_file(file, &["num.partitions=4", "num.partitions=5"]).expect("valid").config;
     assert_eq!((config.topics.num_partitions, config.node_id), (5, 7));
-    assert_eq!(config.data_dir, PathBuf::from("/data/a"));
+    assert_eq!(config.data_dirs, [PathBuf::from("/data/a")]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
              Expected value to be either true or false",
         ),
         ("node.id=-1", "Invalid value -1 for configuration node.id: Value must be at least 0"),
-        ("log.dirs=/a,/b", "Invalid value /a,/b for configuration log.dirs: only one directory is supported yet"),
+        ("log.dirs=/a,/a", "Invalid value /a,/a for configuration log.dirs: must not name a directory twice"),
         ("log.dirs=", "Invalid value  for configuration log.dirs: must not be empty"),
         (
             "group.min.session.timeout.ms=1800001",

@@ -3,6 +3,10 @@
 //! What must always hold: names follow Prometheus (base units, `_total` for counters); a number is read where it is
 //! kept, nothing is counted twice.
 
+use std::path::Path;
+
+use catena_storage::StoreStats;
+
 use super::text::Samples;
 use crate::broker::Broker;
 use crate::dispatch;
@@ -80,17 +84,20 @@ families! {
     Counter "catena_group_expired_members_total" "Members removed because they were silent." = |broker, out| out.value(broker.groups.stats().expired_members);
     Counter "catena_offset_commits_total" "Committed offsets, by partition." = |broker, out| out.value(broker.groups.stats().commits);
     Counter "catena_expired_offsets_total" "Committed offsets removed because they were old." = |broker, out| out.value(broker.groups.stats().expired_offsets);
-    Counter "catena_store_commits_total" "Group commits: journal slots made durable." = |broker, out| out.value(broker.storage.stats().commits);
-    Counter "catena_store_journal_bytes_total" "Bytes written to the journal." = |broker, out| out.value(broker.storage.stats().journal_bytes);
-    Counter "catena_store_synced_segments_total" "Segments made durable themselves." = |broker, out| out.value(broker.storage.stats().synced_segments);
-    Counter "catena_store_appended_bytes_total" "Bytes appended to partition logs." = |broker, out| out.value(broker.storage.stats().bytes_appended);
-    Counter "catena_store_cold_reads_total" "Reads that went to the disk or the system's cache instead of mapped memory." = |broker, out| out.value(broker.storage.stats().reads.cold_reads);
-    Counter "catena_store_cold_read_bytes_total" "Bytes of record batches that such reads gave." = |broker, out| out.value(broker.storage.stats().reads.cold_bytes);
+    Counter "catena_store_commits_total" ["dir"] "Group commits: journal slots made durable." = |broker, out| stores(broker, out, |store| store.commits);
+    Counter "catena_store_journal_bytes_total" ["dir"] "Bytes written to the journal." = |broker, out| stores(broker, out, |store| store.journal_bytes);
+    Counter "catena_store_synced_segments_total" ["dir"] "Segments made durable themselves." = |broker, out| stores(broker, out, |store| store.synced_segments);
+    Counter "catena_store_appended_bytes_total" ["dir"] "Bytes appended to partition logs." = |broker, out| stores(broker, out, |store| store.bytes_appended);
+    Counter "catena_store_chains_received_total" ["dir"] "Open chains that came from a store that failed or was full." = |broker, out| stores(broker, out, |store| store.chains_received);
+    Gauge "catena_store_failed" ["dir"] "1 when the store has failed, until it is back; else 0." = |broker, out| stores(broker, out, |store| u64::from(store.failed));
+    Gauge "catena_store_full" ["dir"] "1 when the store has too little room for anything new, else 0." = |broker, out| stores(broker, out, |store| u64::from(store.full));
+    Gauge "catena_store_available_bytes" ["dir"] "Room on the disk of the store." = |broker, out| stores(broker, out, |store| store.available_bytes);
+    Counter "catena_store_cold_reads_total" ["dir"] "Reads that went to the disk or the system's cache instead of mapped memory." = |broker, out| stores(broker, out, |store| store.reads.cold_reads);
+    Counter "catena_store_cold_read_bytes_total" ["dir"] "Bytes of record batches that such reads gave." = |broker, out| stores(broker, out, |store| store.reads.cold_bytes);
     Gauge "catena_store_cold_reads_queued" "Such reads that no thread has begun (`catena.cold.read.threads`)." = |broker, out| out.value(broker.cold_reads.queued());
     Gauge "catena_store_cold_read_buffer_bytes" "Memory for what was read and is not sent yet (`catena.cold.read.buffer.bytes`)." = |broker, out| out.value(broker.cold_reads.buffer_bytes());
-    Counter "catena_store_damaged_places_total" "Places in segments where a reader met a damaged record batch, which is not served; the log says where." = |broker, out| out.value(broker.storage.stats().reads.damaged);
-    Counter "catena_store_unreadable_places_total" "Places in segments that the disk could not read; the log says where." = |broker, out| out.value(broker.storage.stats().reads.unreadable);
-    Gauge "catena_store_failed" "1 when the store has failed for good, else 0." = |broker, out| out.value(u8::from(broker.storage.stats().failed));
+    Counter "catena_store_damaged_places_total" ["dir"] "Places in segments where a reader met a damaged record batch, which is not served; the log says where." = |broker, out| stores(broker, out, |store| store.reads.damaged);
+    Counter "catena_store_unreadable_places_total" ["dir"] "Places in segments that the disk could not read; the log says where." = |broker, out| stores(broker, out, |store| store.reads.unreadable);
 }
 
 fn requests(broker: &Broker, out: &mut Samples) {
@@ -103,6 +110,15 @@ fn requests(broker: &Broker, out: &mut Samples) {
 
 fn errors(broker: &Broker, out: &mut Samples) {
     broker.metrics.errors().for_each(|(code, count)| out.labelled(code, count));
+}
+
+fn stores(broker: &Broker, out: &mut Samples, number: impl Fn(&StoreStats) -> u64) {
+    broker.storage.stats().iter().for_each(|store| out.labelled(escaped(&store.dir), number(store)));
+}
+
+/// A path as the value of a label.
+fn escaped(dir: &Path) -> String {
+    dir.display().to_string().replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
 fn partitions(broker: &Broker) -> usize {

@@ -3,7 +3,7 @@
 //! What must always hold: one `HELP` and `TYPE` per family, before its samples; the buckets of a histogram are
 //! cumulative and the last one counts everything.
 //!
-//! Names and label values are Catena's own words, so nothing needs to be escaped.
+//! Names and label values are Catena's own words; whoever gives others escapes them.
 
 use std::fmt::{Display, Write};
 

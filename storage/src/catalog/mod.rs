@@ -149,6 +149,15 @@ impl Catalog {
         self.with(|database| read_row(&database.begin_read()?.open_table(ROWS)?, &key))
     }
 
+    /// All stores that are known.
+    ///
+    /// # Errors
+    /// As `rows`.
+    pub fn stores(&self) -> Result<Vec<StoreRecord>, StoreError> {
+        let store = |row| if let Row::Store(store) = row { Some(store) } else { None };
+        self.of_kind(codec::STORE, store)
+    }
+
     /// All topics.
     ///
     /// # Errors

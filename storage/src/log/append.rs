@@ -1,7 +1,7 @@
 //! Appending a batch.
 //!
 //! 1. Check header and CRC, outside of any lock.
-//! 2. As the only writer: has the producer sent it before? is there a tail with room?
+//! 2. As the only writer: has the producer sent it before? is there a tail with room, in a store that takes it?
 //! 3. Write the bytes behind the tail with base offset and leader epoch (and, for LogAppendTime, times and CRC) set in a
 //!    copy of the header; nothing else is copied or changed.
 //! 4. Publish the log end, join the group commit that is being gathered.
@@ -20,14 +20,15 @@ use catena_protocol::batch::{BatchHeader, CRC_START, HEADER_LEN};
 
 use super::PartitionLog;
 use super::chain::{OpenChain, Writer};
+use super::ticket::CommitTicket;
 use crate::append_check::check_append;
-use crate::commit::CommitTicket;
 use crate::config::{LogConfig, TimestampType};
-use crate::error::AppendError;
+use crate::error::{AppendError, StoreError};
 use crate::ids::SegmentId;
 use crate::producer_snapshot::ProducerSnapshot;
 use crate::producer_state::{ProducerBatch, ProducerError, SequenceCheck};
 use crate::segment::Segment;
+use crate::store::Store;
 
 /// Who appends: clients go through all checks, the coordinators write their own records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl PartitionLog {
         let mut writer = self.writer();
         self.check_open()?;
         if let Some(original) = self.check_producer(&mut writer, &header, &config, now_ms)? {
-            return Ok(self.duplicate(&writer, &original));
+            return Ok(self.duplicate(&original));
         }
         let batch = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
         let segment = self.write(&mut writer, &[batch.header], batch.parts(), &config, now_ms)?;
@@ -111,7 +112,7 @@ impl PartitionLog {
     }
 
     fn check_open(&self) -> Result<(), AppendError> {
-        self.store.check_appendable()?;
+        self.stores.check_open()?;
         if self.is_deleted() { Err(AppendError::Deleted) } else { Ok(()) }
     }
 
@@ -127,34 +128,59 @@ impl PartitionLog {
         let base_offset = writer.next_offset;
         writer.next_offset = headers.last().map_or(base_offset, BatchHeader::next_offset);
         self.log_end.store(writer.next_offset, Ordering::Release);
-        let bytes: usize = headers.iter().map(BatchHeader::size).sum();
-        self.store.counters.bytes_appended.fetch_add(bytes as u64, Ordering::Relaxed);
-        let generation = self.enqueue(writer);
+        self.enqueue(writer);
         Appended {
             base_offset,
             last_offset: writer.next_offset - 1,
             log_append_time_ms: (config.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms),
-            log_start: self.log_start,
+            log_start: self.log_start(),
             duplicate: false,
             crash_safe: segment.is_registered(),
-            commit: self.store.commits.ticket(generation),
+            commit: self.ticket(writer.next_offset),
         }
     }
 
-    /// Writes the bytes of batches with these headers behind the tail, all or none.
+    /// Writes the bytes of batches with these headers behind the tail, all or none; in another store when the first one cannot.
     fn write(
-        &self,
+        self: &Arc<Self>,
         writer: &mut Writer,
         headers: &[BatchHeader],
         bytes: [&[u8]; 2],
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Arc<Segment>, AppendError> {
-        let failed = |error: io::Error| AppendError::Store(self.store.write_failed("an append", &error));
+        let mut attempts = self.stores.count();
+        loop {
+            let store = self.place(writer)?;
+            if headers.first().is_some_and(|first| first.base_offset != writer.next_offset) {
+                // The records before these went with their store; their producer sends all of them again.
+                return Err(StoreError::Failed("earlier records were lost with their store".into()).into());
+            }
+            let error = match self.write_in(&store, writer, headers, bytes, config, now_ms) {
+                Ok(segment) => return Ok(segment),
+                Err(error) => store.write_failed("an append", &error),
+            };
+            attempts = attempts.saturating_sub(1);
+            if attempts == 0 {
+                return Err(error.into());
+            }
+        }
+    }
+
+    fn write_in(
+        &self,
+        store: &Arc<Store>,
+        writer: &mut Writer,
+        headers: &[BatchHeader],
+        bytes: [&[u8]; 2],
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> io::Result<Arc<Segment>> {
         let size = bytes[0].len() + bytes[1].len();
-        let segment = self.tail(writer, size, config, now_ms).map_err(failed)?;
-        let stamp = self.store.stamps.next(now_ms);
-        segment.append(headers, bytes, stamp, config.index_interval_bytes).map_err(failed)?;
+        let segment = self.tail(store, writer, size, config, now_ms)?;
+        let stamp = self.stores.stamps.next(now_ms);
+        segment.append(headers, bytes, stamp, config.index_interval_bytes)?;
+        store.counters.bytes_appended.fetch_add(size as u64, Ordering::Relaxed);
         if !writer.touched.last().is_some_and(|last| Arc::ptr_eq(last, &segment)) {
             writer.touched.push(segment.clone());
         }
@@ -162,22 +188,30 @@ impl PartitionLog {
     }
 
     /// The segment to append to: the tail if it has room, else a new one; the first append opens the chain.
-    fn tail(&self, writer: &mut Writer, size: usize, config: &LogConfig, now_ms: i64) -> io::Result<Arc<Segment>> {
+    fn tail(
+        &self,
+        store: &Arc<Store>,
+        writer: &mut Writer,
+        size: usize,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> io::Result<Arc<Segment>> {
         let tail = writer.open.as_ref().and_then(|open| open.segments.last());
         if let Some(tail) = tail.filter(|tail| tail.len() + size as u64 <= u64::from(config.segment_bytes)) {
             return Ok(tail.clone());
         }
-        let chain = writer.open.as_ref().map_or_else(|| self.store.next_chain(), |open| open.id);
         let base_offset = writer.next_offset;
-        let segment = Arc::new(Segment::create(&self.store.files, SegmentId { chain, base_offset })?);
-        let open = writer.open.get_or_insert_with(|| OpenChain { id: chain, start: base_offset, segments: Vec::new() });
+        let chain = writer.open.as_ref().map_or_else(|| self.stores.next_chain(store), |open| open.id);
+        let segment = Arc::new(Segment::create(&store.files, SegmentId { chain, base_offset })?);
+        let open = writer.open.get_or_insert_with(|| OpenChain::new(chain, store, base_offset));
+        *self.published_chain() = Some(chain);
         if let Some(full) = open.segments.last() {
             full.set_complete();
             writer.touched.retain(|touched| !Arc::ptr_eq(touched, full));
             writer.touched.push(full.clone());
         }
         open.segments.push(segment.clone());
-        self.add_segment(segment.clone());
+        self.change_segments(|segments| segments.push(segment.clone()));
         if let Some(producers) = &mut writer.producers {
             producers.expire(now_ms, config.producer_id_expiration_ms);
             writer.snapshot = Some(ProducerSnapshot { next_offset: base_offset, table: producers.clone() });
@@ -208,16 +242,16 @@ impl PartitionLog {
     }
 
     /// The answer to a batch that is in the log already; as durable as everything that was appended up to now.
-    fn duplicate(&self, writer: &Writer, original: &ProducerBatch) -> Appended {
+    fn duplicate(self: &Arc<Self>, original: &ProducerBatch) -> Appended {
         let durable = original.last_offset < self.high_watermark.load(Ordering::Acquire);
         Appended {
             base_offset: original.base_offset,
             last_offset: original.last_offset,
             log_append_time_ms: Some(original.timestamp),
-            log_start: self.log_start,
+            log_start: self.log_start(),
             duplicate: true,
             crash_safe: durable,
-            commit: self.store.commits.ticket(if durable { 0 } else { writer.generation }),
+            commit: self.ticket(original.last_offset + 1),
         }
     }
 }

@@ -1,40 +1,44 @@
 //! The writer's side of a log: the open chain, what of it is not committed yet, and the producers.
 //!
-//! What must always hold: `dirty` is set exactly while the log stands in the commit queue; `touched` holds every segment with
-//! bytes that no commit has taken yet, or that the catalog does not know.
+//! What must always hold: `dirty` is set exactly while the log stands in the commit queue of its open chain's store; `touched` holds every
+//! segment of the open chain with bytes that no commit has taken yet, or that the catalog does not know; a commit of a chain that is not the
+//! open one any more says nothing.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::PartitionLog;
 use crate::catalog::{ChainRecord, ProducersRecord};
-use crate::ids::ChainId;
+use crate::ids::{ChainId, PartitionId, StoreId};
 use crate::producer_snapshot::ProducerSnapshot;
 use crate::producer_state::ProducerTable;
 use crate::segment::Segment;
+use crate::store::Store;
 
 /// What only the writer may touch.
 pub struct Writer {
     /// Offset of the next record.
     pub next_offset: i64,
-    /// The chain of this start, once there was an append.
+    /// The chain that is written, once there was an append since the start.
     pub open: Option<OpenChain>,
     /// Segments with something to commit.
     pub touched: Vec<Arc<Segment>>,
     /// Whether the log stands in the commit queue.
     pub dirty: bool,
-    /// The generation of the last append.
-    pub generation: u64,
     /// Producers, once one of them has appended since the start.
     pub producers: Option<ProducerTable>,
     /// Producers as of the last roll, to be written down with the next commit.
     pub snapshot: Option<ProducerSnapshot>,
+    /// The store of the last chain: the next one is opened there, if that is possible.
+    pub home: Option<StoreId>,
 }
 
 /// The chain that is written.
 pub struct OpenChain {
     /// Its name.
     pub id: ChainId,
+    /// Where it is.
+    pub store: Arc<Store>,
     /// Its first offset.
     pub start: i64,
     /// Its segments, the tail last.
@@ -51,14 +55,26 @@ pub struct Unsynced {
     pub to: u64,
 }
 
+/// The end of a chain at a clean stop.
+pub struct Sealed {
+    /// The chain, with its end.
+    pub chain: ChainRecord,
+    /// Its segments.
+    pub segments: Vec<Arc<Segment>>,
+    /// The producers of the log, if any were seen.
+    pub producers: Option<ProducersRecord>,
+}
+
 /// What one log contributes to a commit.
 pub struct Pending {
     /// Whose it is.
     pub log: Arc<PartitionLog>,
+    /// Of which chain.
+    pub chain: ChainId,
     /// The bytes.
     pub ranges: Vec<Unsynced>,
     /// The chain, if the catalog does not know it as it is.
-    pub chain: Option<ChainRecord>,
+    pub record: Option<ChainRecord>,
     /// Producers to write down.
     pub producers: Option<ProducerSnapshot>,
     /// The offset after the last record taken.
@@ -67,15 +83,37 @@ pub struct Pending {
 
 impl Writer {
     /// Nothing is open; the next record gets `next_offset`.
-    pub fn new(next_offset: i64) -> Self {
-        Self {
-            next_offset,
-            open: None,
-            touched: Vec::new(),
-            dirty: false,
-            generation: 0,
-            producers: None,
-            snapshot: None,
+    pub fn new(next_offset: i64, home: Option<StoreId>) -> Self {
+        Self { next_offset, open: None, touched: Vec::new(), dirty: false, producers: None, snapshot: None, home }
+    }
+}
+
+impl Writer {
+    /// Whether `chain` is the one that is written.
+    pub fn has_open(&self, chain: ChainId) -> bool {
+        self.open.as_ref().is_some_and(|open| open.id == chain)
+    }
+}
+
+impl OpenChain {
+    /// A chain without segments.
+    pub fn new(id: ChainId, store: &Arc<Store>, start: i64) -> Self {
+        Self { id, store: store.clone(), start, segments: Vec::new() }
+    }
+
+    /// The chain as the catalog should know it, sealed at `end` if there is one.
+    pub fn record(&self, partition: PartitionId, end: Option<i64>) -> ChainRecord {
+        let before = |segment: &&Arc<Segment>| end.is_none_or(|end| segment.id.base_offset < end);
+        let segments = self.segments.iter().filter(before).map(|segment| segment.summary()).collect();
+        ChainRecord {
+            partition,
+            id: self.id,
+            version: 0,
+            start: self.start,
+            end,
+            segments,
+            replaces: Vec::new(),
+            leader_epochs: Vec::new(),
         }
     }
 }
@@ -90,85 +128,77 @@ impl PartitionLog {
         drop(self.writer());
     }
 
-    /// Puts the log into the commit queue, if it is not there; returns the generation its new records belong to.
-    pub(super) fn enqueue(self: &Arc<Self>, writer: &mut Writer) -> u64 {
-        if !writer.dirty {
+    /// Puts the log into the commit queue of its open chain's store, if it is not there.
+    pub(super) fn enqueue(self: &Arc<Self>, writer: &mut Writer) {
+        if let Some(open) = writer.open.as_ref().filter(|_| !writer.dirty) {
             writer.dirty = true;
-            writer.generation = self.store.commits.mark_dirty(self.clone());
+            open.store.commits.mark_dirty(self.clone());
         }
-        writer.generation
     }
 
-    /// Takes what is to be committed. The log has left the queue.
-    pub(crate) fn take_pending(self: &Arc<Self>) -> Pending {
+    /// Takes what is to be committed in `store`, whose queue the log has left; nothing when its open chain is elsewhere by now.
+    pub(crate) fn take_pending(self: &Arc<Self>, store: &Arc<Store>) -> Option<Pending> {
         let mut writer = self.writer();
+        let open = writer.open.as_ref().filter(|open| Arc::ptr_eq(&open.store, store))?;
+        let unknown = writer.touched.iter().any(|segment| !segment.is_registered());
+        let record = unknown.then(|| open.record(self.id, None));
+        let chain = open.id;
         writer.dirty = false;
         let touched = std::mem::take(&mut writer.touched);
-        let unknown = touched.iter().any(|segment| !segment.is_registered());
         let range = |segment: Arc<Segment>| Unsynced { from: segment.committed_len(), to: segment.len(), segment };
-        Pending {
+        Some(Pending {
             log: self.clone(),
-            chain: if unknown { self.open_chain_record(&writer, None) } else { None },
+            chain,
+            record,
             ranges: touched.into_iter().map(range).collect(),
             producers: writer.snapshot.take(),
             end: writer.next_offset,
-        }
+        })
     }
 
     /// Puts back what could not be committed, in front of what was appended meanwhile.
-    pub(crate) fn put_back(self: &Arc<Self>, pending: Pending) {
-        let mut writer = self.writer();
+    pub(super) fn put_back(self: &Arc<Self>, writer: &mut Writer, pending: Pending) {
+        if !writer.has_open(pending.chain) {
+            return;
+        }
         let mut touched: Vec<_> = pending.ranges.into_iter().map(|range| range.segment).collect();
-        let later = std::mem::take(&mut writer.touched);
-        touched.extend(later);
+        touched.append(&mut writer.touched);
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
         writer.touched = touched;
         writer.snapshot = writer.snapshot.take().or(pending.producers);
-        self.enqueue(&mut writer);
+        self.enqueue(writer);
     }
 
-    /// Publishes what was made durable.
+    /// Publishes what was made durable, unless the chain was left meanwhile.
     pub(crate) fn committed(&self, pending: &Pending) {
-        self.advance(pending.end);
+        let published = self.published_chain();
+        if *published != Some(pending.chain) {
+            return;
+        }
+        self.high_watermark.fetch_max(pending.end, Ordering::AcqRel);
         for range in &pending.ranges {
             range.segment.set_registered();
             range.segment.set_committed(range.to);
         }
+        drop(published);
+        self.promises.announce();
         self.waiters.notify();
     }
 
-    /// The open chain as the catalog should know it, sealed at `end` if there is one.
-    fn open_chain_record(&self, writer: &Writer, end: Option<i64>) -> Option<ChainRecord> {
-        let open = writer.open.as_ref()?;
-        let segments = open.segments.iter().map(|segment| segment.summary()).collect();
-        Some(ChainRecord {
-            partition: self.id,
-            id: open.id,
-            version: 0,
-            start: open.start,
-            end,
-            segments,
-            replaces: Vec::new(),
-            leader_epochs: Vec::new(),
-        })
+    /// The chain whose commits move the high watermark. The lock is held for a moment only, never across I/O.
+    pub(super) fn published_chain(&self) -> MutexGuard<'_, Option<ChainId>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last words of the log: its chain, sealed, and its producers. Everything is durable, nothing is appended any more.
-    pub(crate) fn seal(&self) -> (Option<ChainRecord>, Option<ProducersRecord>) {
+    /// The last words of the log, if its open chain is in `store`. Nothing is appended any more.
+    pub(crate) fn seal(&self, store: &Arc<Store>) -> Option<Sealed> {
         let writer = self.writer();
-        let end = self.log_end.load(Ordering::Acquire);
-        let chain = self.open_chain_record(&writer, Some(end));
-        let snapshot = writer.producers.as_ref().map(|table| self.snapshot_bytes(table, end));
-        (chain, snapshot)
-    }
-
-    /// The segments of the open chain.
-    pub(crate) fn open_segments(&self) -> Vec<Arc<Segment>> {
-        self.writer().open.as_ref().map_or(Vec::new(), |open| open.segments.clone())
-    }
-
-    fn snapshot_bytes(&self, table: &ProducerTable, next_offset: i64) -> ProducersRecord {
-        self.producers_record(&ProducerSnapshot { next_offset, table: table.clone() })
+        let open = writer.open.as_ref().filter(|open| Arc::ptr_eq(&open.store, store))?;
+        let end = writer.next_offset;
+        let producers = writer.producers.as_ref().map(|table| {
+            self.producers_record(&ProducerSnapshot { next_offset: end, table: table.clone() })
+        });
+        Some(Sealed { chain: open.record(self.id, Some(end)), segments: open.segments.clone(), producers })
     }
 
     /// A snapshot as the catalog takes it.

@@ -27,10 +27,16 @@ pub struct EpochStart {
 
 impl EpochStart {
     /// The epochs of `chains`, and the current one, which begins at `end`.
-    pub fn of_chains(chains: &[ChainRecord], current: u32, end: i64) -> Vec<Self> {
-        let of_chain = |chain: &ChainRecord| Self { epoch: chain.id.leader_epoch(), start: chain.start };
-        let current = Self { epoch: i32::try_from(current).unwrap_or(i32::MAX), start: end };
-        chains.iter().map(of_chain).chain([current]).collect()
+    pub fn of_chains<'a>(chains: impl Iterator<Item = &'a ChainRecord>, current: u32, end: i64) -> Vec<Self> {
+        let entry = |epoch: u32, start| Self { epoch: i32::try_from(epoch).unwrap_or(i32::MAX), start };
+        let of_chain = |chain: &ChainRecord| match &chain.leader_epochs[..] {
+            [] => vec![entry(chain.id.epoch, chain.start)],
+            known => known.iter().map(|known| entry(known.epoch, known.start)).collect(),
+        };
+        let mut epochs: Vec<Self> = chains.flat_map(of_chain).chain([entry(current, end)]).collect();
+        // An epoch may have several chains: when one is left for another store.
+        epochs.dedup_by_key(|entry| entry.epoch);
+        epochs
     }
 }
 

@@ -67,7 +67,7 @@ impl PartitionLog {
 
     /// The producers as the log has them: the last snapshot and every batch since.
     pub(super) fn load_producers(&self, config: &LogConfig, now_ms: i64) -> Result<ProducerTable, StoreError> {
-        let written = self.store.catalog.producers(self.id)?;
+        let written = self.stores.producers(self.id)?;
         let snapshot = written.and_then(|written| ProducerSnapshot::decode(&written.bytes).ok()).unwrap_or_default();
         let ProducerSnapshot { next_offset, mut table } = snapshot;
         // Before the tail is read: what is still in it was there a moment ago, as far as anybody knows.

@@ -5,6 +5,7 @@
 //! - Offsets are dense over the chains; the chain open now was opened by this start of the broker.
 //! - Appends take `writer`, readers never do: they see what is published in `offsets` and `segments`.
 //! - The high watermark moves before `committed_len` of the segments does, so that whoever sees the bytes sees the number.
+//! - Only commits of the chain named in `published` move it, so that a chain can be left for one in another store at any moment.
 
 mod append;
 mod chain;
@@ -12,6 +13,8 @@ mod epochs;
 mod lookup;
 mod producers;
 mod read;
+mod relocate;
+mod ticket;
 mod waiters;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -22,18 +25,21 @@ use uuid::Uuid;
 
 use crate::catalog::ChainRecord;
 use crate::config::LogConfig;
-use crate::ids::PartitionId;
+use crate::files::ChainFiles;
+use crate::ids::{ChainId, PartitionId};
 use crate::segment::Segment;
-use crate::store::Store;
+use crate::stores::Stores;
 
 pub use append::{AppendOrigin, Appended};
 pub use chain::{Pending, Unsynced};
 pub use epochs::EpochEnd;
 pub use lookup::TimestampOffset;
 pub use read::{ReadSlice, ReadUpTo};
+pub use ticket::CommitTicket;
 
 use chain::Writer;
 use epochs::EpochStart;
+use ticket::Promises;
 use waiters::Waiters;
 
 /// The offsets of a log at one moment.
@@ -51,10 +57,12 @@ pub struct LogOffsets {
 
 /// The log of one partition.
 pub struct PartitionLog {
-    store: Arc<Store>,
+    stores: Arc<Stores>,
     id: PartitionId,
     config: RwLock<Arc<LogConfig>>,
     writer: Mutex<Writer>,
+    published: Mutex<Option<ChainId>>,
+    promises: Promises,
     /// All segments in order of offsets, the tail last.
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
     /// Where each leader epoch began, in order; this start's is the last.
@@ -66,26 +74,54 @@ pub struct PartitionLog {
     deleted: AtomicBool,
 }
 
+/// A chain and where it is.
+pub struct PlacedChain {
+    /// The files of the store that holds it; it may be away.
+    pub files: Arc<ChainFiles>,
+    /// The chain, sealed.
+    pub record: ChainRecord,
+}
+
 impl PartitionLog {
-    /// The log of partition `id`, whose chains so far are sealed and given in order.
-    pub fn new(store: Arc<Store>, id: PartitionId, config: LogConfig, chains: &[ChainRecord]) -> Self {
-        let end = chains.last().and_then(|chain| chain.end).unwrap_or(0);
-        let segments = chains.iter().flat_map(|chain| {
-            chain.segments.iter().map(|summary| Arc::new(Segment::sealed(&store.files, chain.id, *summary)))
-        });
+    /// The log of partition `id`, whose chains so far are sealed and given in order; the next record gets the offset `end`.
+    pub fn new(stores: Arc<Stores>, id: PartitionId, config: LogConfig, chains: &[PlacedChain], end: i64) -> Self {
+        let records = chains.iter().map(|chain| &chain.record);
         Self {
             id,
             config: RwLock::new(Arc::new(config)),
-            writer: Mutex::new(Writer::new(end)),
-            segments: RwLock::new(Arc::new(segments.collect())),
-            epochs: EpochStart::of_chains(chains, store.epoch, end),
-            log_start: chains.first().map_or(0, |chain| chain.start),
+            writer: Mutex::new(Writer::new(end, chains.last().map(|chain| chain.record.id.store))),
+            published: Mutex::new(None),
+            promises: Promises::default(),
+            segments: RwLock::new(Arc::new(chains.iter().flat_map(PlacedChain::segments).collect())),
+            epochs: EpochStart::of_chains(records, stores.epoch, end),
+            log_start: chains.first().map_or(0, |chain| chain.record.start),
             high_watermark: AtomicI64::new(end),
             log_end: AtomicI64::new(end),
             waiters: Waiters::default(),
             deleted: AtomicBool::new(false),
-            store,
+            stores,
         }
+    }
+
+    /// Which partition it is.
+    pub fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    /// Shows readers these chains, sealed and in order, in front of the open one; a chain that was out of reach may be there by now.
+    pub(crate) fn see(&self, chains: &[PlacedChain]) {
+        let writer = self.writer();
+        let open = writer.open.as_ref().map(|open| open.id);
+        let sealed = chains.iter().filter(|chain| Some(chain.record.id) != open);
+        let mut segments: Vec<_> = sealed.flat_map(PlacedChain::segments).collect();
+        self.change_segments(|present| {
+            segments.iter_mut().for_each(|segment| {
+                let known = present.iter().find(|known| known.id == segment.id && known.is_usable());
+                known.inspect(|known| *segment = Arc::clone(known));
+            });
+            segments.extend(present.iter().filter(|segment| Some(segment.id.chain) == open).cloned());
+            *present = segments;
+        });
     }
 
     /// Which topic it belongs to.
@@ -108,12 +144,16 @@ impl PartitionLog {
         // In this order: the log end never falls behind the high watermark.
         let high_watermark = self.high_watermark.load(Ordering::Acquire);
         let log_end = self.log_end.load(Ordering::Acquire);
-        LogOffsets { log_start: self.log_start, last_stable: high_watermark, high_watermark, log_end }
+        LogOffsets { log_start: self.log_start(), last_stable: high_watermark, high_watermark, log_end }
+    }
+
+    fn log_start(&self) -> i64 {
+        self.log_start
     }
 
     /// The epoch under which this broker appends now: its broker epoch.
     pub fn leader_epoch(&self) -> i32 {
-        i32::try_from(self.store.epoch).unwrap_or(i32::MAX)
+        i32::try_from(self.stores.epoch).unwrap_or(i32::MAX)
     }
 
     /// Bytes of records kept.
@@ -142,16 +182,18 @@ impl PartitionLog {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn add_segment(&self, segment: Arc<Segment>) {
+    /// Changes what readers see, at once.
+    fn change_segments(&self, change: impl FnOnce(&mut Vec<Arc<Segment>>)) {
         let mut held = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        let mut segments = Vec::with_capacity(held.len() + 1);
-        segments.extend(held.iter().cloned());
-        segments.push(segment);
+        let mut segments = held.to_vec();
+        change(&mut segments);
         *held = Arc::new(segments);
     }
+}
 
-    /// Publishes that everything below `end` is durable.
-    fn advance(&self, end: i64) {
-        self.high_watermark.fetch_max(end, Ordering::AcqRel);
+impl PlacedChain {
+    fn segments(&self) -> impl Iterator<Item = Arc<Segment>> {
+        let sealed = |summary| Arc::new(Segment::sealed(&self.files, self.record.id, summary));
+        self.record.segments.iter().copied().map(sealed)
     }
 }

@@ -168,7 +168,7 @@ pub struct Durable {
 
 fn open(dir: &Path, config: &LogConfig, journal_segment_bytes: u64) -> Arc<Storage> {
     let options = StorageOptions { journal_segment_bytes, log_defaults: config.clone(), ..StorageOptions::default() };
-    Storage::open(dir, options).unwrap().0
+    Storage::open(&[dir.to_owned()], options).unwrap().0
 }
 
 /// All files below `dir` whose name ends with `.kind`.

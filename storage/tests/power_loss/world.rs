@@ -115,7 +115,7 @@ impl World {
 
     fn open(&self) -> Result<Arc<Storage>, catena_storage::OpenError> {
         let options = StorageOptions { fs: Arc::new(self.machine.disk.clone()), ..self.options.clone() };
-        Storage::open(&self.machine.data_dir(), options).map(|(storage, _)| storage)
+        Storage::open(&[self.machine.data_dir()], options).map(|(storage, _)| storage)
     }
 
     /// Producers and an operator, side by side, until the power is gone or they are done.

@@ -1,0 +1,55 @@
+//! A store joins a broker that runs: one that was away, or a new one.
+//!
+//! 1. Open it and recover it, as at a start.
+//! 2. Unite what it knows with what the others know: its chains end where the next ones start, whatever else is in their files.
+//! 3. Seal its chains, and let everybody know what the others know.
+//! 4. Let the logs see its chains, and let it take new ones.
+//!
+//! What must always hold: topics do not change meanwhile; nobody reads a chain of it before it is cut.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{OpenError, StoreError};
+use crate::recovery::{self, RecoveryReport};
+use crate::start::{Found, Places, member, open_known, remembered, rows_of, settle};
+use crate::storage::{Shared, lock};
+use crate::store::Store;
+use crate::union;
+
+/// Opens the store in `dir` and lets it take part.
+///
+/// # Errors
+/// Why it cannot, or not yet.
+pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
+    let options = &shared.options;
+    let alive = shared.stores.alive();
+    let known = alive.iter().find_map(|store| remembered(&store.catalog, dir));
+    let opened = open_known(&options.fs, dir, known.as_ref(), Some(&shared.cluster_id))?;
+    let io = |source| OpenError::Io { dir: dir.to_owned(), source };
+    let damaged = |error: StoreError| OpenError::Damaged { dir: dir.to_owned(), reason: error.to_string() };
+    let mut report = RecoveryReport::default();
+    let recovered = recovery::recover(options.fs.as_ref(), dir, &opened.catalog, &mut report).map_err(io)?;
+    let found = Found { dir: dir.to_owned(), opened, recovered };
+
+    let _changing = lock(&shared.changing);
+    let mut rows = rows_of(&found)?;
+    for store in &alive {
+        rows.extend(store.catalog.rows().map_err(damaged)?);
+    }
+    let present: Vec<_> = alive.iter().map(|store| store.id).chain([found.opened.identity.store]).collect();
+    let united = union::resolve(rows, &present);
+    settle(&options.fs, &found, &united).map_err(damaged)?;
+    let (store, lock) = found.into_store(options);
+    let member = member(&store, lock, &shared.stores, options).map_err(io)?;
+    shared.stores.put(store.clone());
+    shared.members.add(member);
+    shared.stores.alive().iter().for_each(|from| shared.stores.spread(from));
+    let places = Places::of(&shared.stores, &options.fs);
+    for log in shared.logs() {
+        if let Some(view) = united.partitions.get(&log.id()) {
+            log.see(&places.placed(view));
+        }
+    }
+    Ok(store)
+}

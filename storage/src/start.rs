@@ -1,0 +1,264 @@
+//! From directories to a broker's data.
+//!
+//! 1. Open every directory: those that are stores first, so that the others can be told which cluster they belong to, and so that a
+//!    directory that is missing is known to be one.
+//! 2. Take the next broker epoch, in every store.
+//! 3. Recover every store, side by side: replay its journal, find the ends of its open chains.
+//! 4. Unite what all catalogs know: which topics there are, which chains, where each ends.
+//! 5. Seal the chains that were open, tell every store what it has missed, remove the journals.
+//! 6. Begin: logs and committers.
+//!
+//! What must always hold: nothing is removed before 5, so a crash in the middle begins again with 1; a store that cannot be used is left
+//! out and its chains are known to be away; a directory that was named by mistake ends the start.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::catalog::{ChainRecord, Row, StoreRecord};
+use crate::committer::Committer;
+use crate::config::StorageOptions;
+use crate::error::{OpenError, StoreError};
+use crate::files::ChainFiles;
+use crate::fs::{File, FileSystem};
+use crate::ids::{PartitionId, StoreId};
+use crate::log::{PartitionLog, PlacedChain};
+use crate::members::{Member, Members};
+use crate::open::{self, Opened};
+use crate::recovery::{self, Recovered, RecoveryReport};
+use crate::storage::Shared;
+use crate::store::{Store, chains_dir};
+use crate::stores::Stores;
+use crate::topics::{Topic, Topics};
+use crate::sweep;
+use crate::union::{self, ChainView, PartitionView, Union};
+
+/// A store that was opened, and what its recovery found.
+pub struct Found {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The lock, the catalog, the identity.
+    pub opened: Opened,
+    /// Its chains.
+    pub recovered: Recovered,
+}
+
+/// Opens or creates the stores in `dirs`.
+///
+/// # Errors
+/// A directory that was named by mistake, or no store that can be used.
+pub fn open(dirs: &[PathBuf], options: StorageOptions) -> Result<(Shared, RecoveryReport), OpenError> {
+    let (opened, cluster_id) = open_all(&options.fs, dirs)?;
+    let epoch = next_epoch(&opened)?;
+    let mut report = RecoveryReport::default();
+    let found = recover_all(&options.fs, opened, &mut report)?;
+    let mut rows = Vec::new();
+    for store in &found {
+        rows.extend(rows_of(store)?);
+    }
+    let present: Vec<StoreId> = found.iter().map(|store| store.opened.identity.store).collect();
+    let united = union::resolve(rows, &present);
+    for store in &found {
+        settle(&options.fs, store, &united).map_err(|error| damaged(&store.dir, &error))?;
+    }
+    let (all, locks): (Vec<_>, Vec<_>) = found.into_iter().map(|found| found.into_store(&options)).unzip();
+    let stores = Arc::new(Stores::new(epoch, all.clone()));
+    let topics = load_topics(&stores, &options, &united, &Places::of(&stores, &options.fs));
+    let begin = |(store, lock): (&Arc<Store>, Arc<dyn File>)| {
+        member(store, lock, &stores, &options).map_err(|source| OpenError::Io { dir: store.dir.clone(), source })
+    };
+    let members = all.iter().zip(locks).map(begin).collect::<Result<Vec<_>, _>>()?;
+    let shared = Shared {
+        stores,
+        options,
+        cluster_id,
+        topics: RwLock::new(topics),
+        changing: Mutex::new(()),
+        members: Members::new(members),
+    };
+    Ok((shared, report))
+}
+
+impl Found {
+    /// The store, and its lock.
+    pub fn into_store(self, options: &StorageOptions) -> (Arc<Store>, Arc<dyn File>) {
+        let Opened { lock, catalog, identity } = self.opened;
+        let cordoned = options.cordoned.contains(&self.dir);
+        let store = Store::new(identity.store, options.fs.clone(), self.dir, catalog, cordoned);
+        store.look_for_room();
+        (Arc::new(store), lock)
+    }
+}
+
+/// The stores that can be opened, and the cluster they belong to.
+fn open_all(fs: &Arc<dyn FileSystem>, dirs: &[PathBuf]) -> Result<(Vec<(PathBuf, Opened)>, String), OpenError> {
+    let (known, rest): (Vec<_>, Vec<_>) = dirs.iter().partition(|dir| open::is_store(fs.as_ref(), dir));
+    let mut opened: Vec<(PathBuf, Opened)> = Vec::new();
+    let mut refused = None;
+    for dir in known.into_iter().chain(rest) {
+        match open_one(fs, dir, &opened) {
+            Ok(store) => opened.push((dir.clone(), store)),
+            Err(error) if error.is_mistake() => return Err(error),
+            Err(error) => {
+                tracing::error!("starting without a store: {error}");
+                refused = refused.or(Some(error));
+            }
+        }
+    }
+    let cluster_id = opened.first().map(|(_, first)| first.identity.cluster_id.clone());
+    match (cluster_id, refused) {
+        (Some(cluster_id), _) => Ok((opened, cluster_id)),
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(OpenError::Missing { dir: PathBuf::new() }),
+    }
+}
+
+/// Opens the store in `dir`, or makes one, unless another store remembers one there that must be away.
+fn open_one(fs: &Arc<dyn FileSystem>, dir: &Path, others: &[(PathBuf, Opened)]) -> Result<Opened, OpenError> {
+    let known = others.iter().find_map(|(_, other)| remembered(&other.catalog, dir));
+    open_known(fs, dir, known.as_ref(), others.first().map(|(_, other)| other.identity.cluster_id.as_str()))
+}
+
+/// As `open_one`, for a directory where there was a store `known`.
+pub fn open_known(
+    fs: &Arc<dyn FileSystem>,
+    dir: &Path,
+    known: Option<&StoreRecord>,
+    cluster_id: Option<&str>,
+) -> Result<Opened, OpenError> {
+    let io = |source| OpenError::Io { dir: dir.to_owned(), source };
+    let missing = || OpenError::Missing { dir: dir.to_owned() };
+    if let Some(known) = known {
+        let unmounted = known.is_mount_point && !fs.is_mount_point(dir).map_err(|_| missing())?;
+        if unmounted && !open::is_store(fs.as_ref(), dir) {
+            return Err(missing());
+        }
+    } else {
+        fs.create_dir_all(dir).map_err(io)?;
+    }
+    open::open(fs, dir, cluster_id)
+}
+
+/// What a catalog knows of the store that was last in `dir`.
+pub fn remembered(catalog: &crate::catalog::Catalog, dir: &Path) -> Option<StoreRecord> {
+    let name = dir.display().to_string();
+    let stores = catalog.stores().ok()?;
+    stores.into_iter().filter(|store| store.dir == name).max_by_key(|store| store.version)
+}
+
+fn next_epoch(opened: &[(PathBuf, Opened)]) -> Result<u32, OpenError> {
+    let mut largest = 0;
+    for (dir, store) in opened {
+        let counters = store.catalog.counters().map_err(|error| damaged(dir, &error))?;
+        largest = largest.max(counters.next_broker_epoch);
+    }
+    for (dir, store) in opened {
+        store.catalog.next_broker_epoch(largest).map_err(|error| damaged(dir, &error))?;
+    }
+    let used_up = || StoreError::Failed("broker epochs are used up".into());
+    u32::try_from(largest).map_err(|_| damaged(&opened[0].0, &used_up()))
+}
+
+/// Stores that cannot be recovered are left out, unless none is left.
+fn recover_all(
+    fs: &Arc<dyn FileSystem>,
+    opened: Vec<(PathBuf, Opened)>,
+    report: &mut RecoveryReport,
+) -> Result<Vec<Found>, OpenError> {
+    let recover = |(dir, opened): (PathBuf, Opened)| {
+        let mut report = RecoveryReport::default();
+        let recovered = recovery::recover(fs.as_ref(), &dir, &opened.catalog, &mut report);
+        let found = recovered.map(|recovered| Found { dir: dir.clone(), opened, recovered });
+        (found.map_err(|source| OpenError::Io { dir, source }), report)
+    };
+    let outcomes = std::thread::scope(|scope| {
+        let running: Vec<_> = opened.into_iter().map(|one| scope.spawn(move || recover(one))).collect();
+        running.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+    });
+    let mut found = Vec::new();
+    let mut refused = None;
+    for (outcome, one) in outcomes {
+        report.add(&one);
+        match outcome {
+            Ok(store) => found.push(store),
+            Err(error) => {
+                tracing::error!("starting without a store that cannot be recovered: {error}");
+                refused = Some(error);
+            }
+        }
+    }
+    match refused {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
+/// All rows of a store, its open chains with the ends that its recovery found.
+pub fn rows_of(found: &Found) -> Result<Vec<Row>, OpenError> {
+    let rows = found.opened.catalog.rows().map_err(|error| damaged(&found.dir, &error))?;
+    Ok(rows.into_iter().map(|row| found.recovered.known(row)).collect())
+}
+
+/// Seals what was open, learns what was missed, removes the journal.
+pub fn settle(fs: &Arc<dyn FileSystem>, found: &Found, united: &Union) -> Result<(), StoreError> {
+    let files = Arc::new(ChainFiles::new(fs.clone(), chains_dir(&found.dir)));
+    let sealed = found.recovered.sealed(&files, |chain| united.end_of(chain)).map_err(|error| StoreError::of_write(&error))?;
+    found.opened.catalog.apply(&sealed)?;
+    recovery::remove_journal(fs.as_ref(), &found.dir).map_err(|error| StoreError::of_write(&error))
+}
+
+fn damaged(dir: &Path, error: &StoreError) -> OpenError {
+    OpenError::Damaged { dir: dir.to_owned(), reason: error.to_string() }
+}
+
+/// Begins the life of a store: its commits, and giving back what a crash has left.
+///
+/// # Errors
+/// When the system refuses threads.
+pub fn member(store: &Arc<Store>, lock: Arc<dyn File>, stores: &Arc<Stores>, options: &StorageOptions) -> io::Result<Member> {
+    let committer = Committer::start(store, stores, options.journal_segment_bytes)?;
+    let sweeper = sweep::start(store, stores.epoch)?;
+    Ok(Member { store: store.clone(), committer, sweeper, lock })
+}
+
+/// Where the files of each known store are; those of one that is away cannot be used.
+pub struct Places {
+    files: HashMap<StoreId, Arc<ChainFiles>>,
+    away: Arc<ChainFiles>,
+}
+
+impl Places {
+    /// Of the stores that are there.
+    pub fn of(stores: &Stores, fs: &Arc<dyn FileSystem>) -> Self {
+        let files = stores.all().iter().map(|store| (store.id, store.files.clone())).collect();
+        let away = Arc::new(ChainFiles::new(fs.clone(), PathBuf::new()));
+        away.fail(&"the store is away".into());
+        Self { files, away }
+    }
+
+    /// The chains of a partition with their places.
+    pub fn placed(&self, view: &PartitionView) -> Vec<PlacedChain> {
+        let place = |chain: &ChainView| PlacedChain {
+            files: self.files.get(&chain.row.id.store).unwrap_or(&self.away).clone(),
+            record: ChainRecord { end: Some(chain.end), ..chain.row.clone() },
+        };
+        view.chains.iter().map(place).collect()
+    }
+}
+
+fn load_topics(stores: &Arc<Stores>, options: &StorageOptions, united: &Union, places: &Places) -> Topics {
+    let mut topics = Topics::default();
+    let none = PartitionView::default();
+    for record in &united.topics {
+        let config = (options.log_config)(&record.configs, &options.log_defaults);
+        let log = |index| {
+            let id = PartitionId { topic: record.id, index };
+            let view = united.partitions.get(&id).unwrap_or(&none);
+            let chains = places.placed(view);
+            Arc::new(PartitionLog::new(stores.clone(), id, config.clone(), &chains, view.next_offset))
+        };
+        topics.put(&Arc::new(Topic::new(record, (0..record.partitions).map(log).collect())));
+    }
+    topics
+}

@@ -1,0 +1,107 @@
+//! The steward: one thread that looks after the stores from time to time.
+//!
+//! Each time it looks:
+//! 1. How much room each store has; one with less than its reserve counts as full until there is clearly more.
+//! 2. Whether a store has failed: the logs that are open there leave it, and its threads end.
+//! 3. Whether a directory without a store can be used by now: then its store joins.
+//! 4. Whether a store has announced something that another one has not followed yet.
+//!
+//! What must always hold: with one healthy store it does nothing but ask for the room once a second; it never holds a lock across I/O.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+
+use crate::returning;
+use crate::storage::Shared;
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often it looks whether a store that is away has come back.
+const RETURN_INTERVAL: Duration = Duration::from_secs(3);
+
+/// The steward's thread; ends when this is dropped.
+pub struct Steward {
+    /// Dropped first, which tells the thread to end.
+    wake: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Steward {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(shared: &Arc<Shared>, dirs: &[PathBuf]) -> io::Result<Self> {
+        let (wake, woken) = bounded(1);
+        let mut rounds = Rounds { shared: shared.clone(), dirs: dirs.to_vec(), looked_for_returns: Instant::now() };
+        let run = move || {
+            while woken.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
+                rounds.look();
+            }
+        };
+        let thread = std::thread::Builder::new().name("steward".into()).spawn(run)?;
+        Ok(Self { wake: Some(wake), thread: Some(thread) })
+    }
+
+    /// Makes it look now.
+    pub fn wake(&self) {
+        let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
+    }
+}
+
+impl Drop for Steward {
+    fn drop(&mut self) {
+        drop(self.wake.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the steward has panicked");
+        }
+    }
+}
+
+struct Rounds {
+    shared: Arc<Shared>,
+    dirs: Vec<PathBuf>,
+    looked_for_returns: Instant,
+}
+
+impl Rounds {
+    fn look(&mut self) {
+        let stores = &self.shared.stores;
+        let all = stores.all();
+        all.iter().filter(|store| store.check_alive().is_ok()).for_each(|store| store.look_for_room());
+        if all.iter().any(|store| store.check_alive().is_err()) {
+            leave_failed(&self.shared);
+        }
+        if self.looked_for_returns.elapsed() >= RETURN_INTERVAL {
+            self.looked_for_returns = Instant::now();
+            self.dirs.iter().for_each(|dir| look_for_return(&self.shared, dir));
+        }
+        if all.len() > 1 {
+            stores.alive().iter().for_each(|store| stores.spread(store));
+        }
+    }
+}
+
+/// Logs that are open in a store that has failed go on elsewhere, also those that nobody writes to; then the store's threads can end.
+fn leave_failed(shared: &Shared) {
+    let stranded = shared.logs().iter().filter(|log| !log.leave_failed()).count();
+    if stranded == 0 {
+        shared.members.dismiss_failed();
+    }
+}
+
+/// A store that has come back to its directory, or a new one there, takes part again.
+fn look_for_return(shared: &Shared, dir: &Path) {
+    if shared.members.has(dir) {
+        return;
+    }
+    match returning::join(shared, dir) {
+        Ok(store) => tracing::info!("{}: store {} takes part again", dir.display(), store.id),
+        Err(error) => tracing::debug!("{}: still away: {error}", dir.display()),
+    }
+}
