@@ -86,8 +86,15 @@ impl Committer {
         let (to_check, checks) = unbounded();
         let (done, checked) = unbounded();
         let journal = Journal::new(store.fs.clone(), journal_dir(&store.dir), stores.epoch, journal_bytes);
-        let mut rounds =
-            Rounds { store: store.clone(), stores: stores.clone(), journal, journaled: HashMap::new(), unchecked: 0, to_check, checked };
+        let mut rounds = Rounds {
+            store: store.clone(),
+            stores: stores.clone(),
+            journal,
+            journaled: HashMap::new(),
+            unchecked: 0,
+            to_check,
+            checked,
+        };
         let committing = std::thread::Builder::new().name("commit".into()).spawn(move || rounds.run())?;
         let store = store.clone();
         let checkpointing =
@@ -222,9 +229,9 @@ impl Rounds {
 
     fn register(&self, pending: &[Pending], left: &[ChainRecord]) -> Result<(), StoreError> {
         let chains = pending.iter().filter_map(|pending| pending.record.clone()).chain(left.iter().cloned());
-        let producers = pending.iter().filter_map(|pending| {
-            pending.producers.as_ref().map(|snapshot| pending.log.producers_record(snapshot))
-        });
+        let producers = pending
+            .iter()
+            .filter_map(|pending| pending.producers.as_ref().map(|snapshot| pending.log.producers_record(snapshot)));
         let rows: Vec<Row> = chains.map(Row::Chain).chain(producers.map(Row::Producers)).collect();
         self.store.catalog.apply(&rows)
     }

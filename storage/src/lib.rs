@@ -54,7 +54,9 @@ pub use config::{
 pub use error::{
     AppendError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError, TopicError,
 };
-pub use log::{AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset};
+pub use log::{
+    AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
+};
 pub use reading::ReadStats;
 pub use recovery::RecoveryReport;
 pub use storage::Storage;

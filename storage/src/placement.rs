@@ -10,6 +10,8 @@ pub struct StoreView {
 }
 pub fn choose(stores: &[StoreView], current: Option<StoreId>) -> Option<StoreId> {
     let good = |s: &&StoreView| s.healthy && s.has_room;
-    if let Some(s) = stores.iter().filter(good).find(|s| Some(s.id) == current) { return Some(s.id); }
+    if let Some(s) = stores.iter().filter(good).find(|s| Some(s.id) == current) {
+        return Some(s.id);
+    }
     stores.iter().filter(good).filter(|s| !s.cordoned).min_by_key(|s| s.load).map(|s| s.id)
 }

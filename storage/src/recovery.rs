@@ -21,13 +21,13 @@ use catena_protocol::batch::crc_matches;
 use crate::batches::Batches;
 use crate::catalog::{Catalog, ChainRecord, Row};
 use crate::error::StoreError;
+use crate::files::ChainFiles;
 use crate::fs::{self, File, FileSystem, Open};
 use crate::ids::{ChainId, SegmentId};
 use crate::index::Index;
 use crate::journal;
 use crate::mapping::MappedFile;
 use crate::segment::{NO_TIMESTAMP, Segment, SegmentSummary};
-use crate::files::ChainFiles;
 use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
 
 /// What recovery did.

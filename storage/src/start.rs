@@ -30,8 +30,8 @@ use crate::recovery::{self, Recovered, RecoveryReport};
 use crate::storage::Shared;
 use crate::store::{Store, chains_dir};
 use crate::stores::Stores;
-use crate::topics::{Topic, Topics};
 use crate::sweep;
+use crate::topics::{Topic, Topics};
 use crate::union::{self, ChainView, PartitionView, Union};
 
 /// A store that was opened, and what its recovery found.
@@ -203,7 +203,8 @@ pub fn rows_of(found: &Found) -> Result<Vec<Row>, OpenError> {
 /// Seals what was open, learns what was missed, removes the journal.
 pub fn settle(fs: &Arc<dyn FileSystem>, found: &Found, united: &Union) -> Result<(), StoreError> {
     let files = Arc::new(ChainFiles::new(fs.clone(), chains_dir(&found.dir)));
-    let sealed = found.recovered.sealed(&files, |chain| united.end_of(chain)).map_err(|error| StoreError::of_write(&error))?;
+    let sealed =
+        found.recovered.sealed(&files, |chain| united.end_of(chain)).map_err(|error| StoreError::of_write(&error))?;
     found.opened.catalog.apply(&sealed)?;
     recovery::remove_journal(fs.as_ref(), &found.dir).map_err(|error| StoreError::of_write(&error))
 }
@@ -216,7 +217,12 @@ fn damaged(dir: &Path, error: &StoreError) -> OpenError {
 ///
 /// # Errors
 /// When the system refuses threads.
-pub fn member(store: &Arc<Store>, lock: Arc<dyn File>, stores: &Arc<Stores>, options: &StorageOptions) -> io::Result<Member> {
+pub fn member(
+    store: &Arc<Store>,
+    lock: Arc<dyn File>,
+    stores: &Arc<Stores>,
+    options: &StorageOptions,
+) -> io::Result<Member> {
     let committer = Committer::start(store, stores, options.journal_segment_bytes)?;
     let sweeper = sweep::start(store, stores.epoch)?;
     Ok(Member { store: store.clone(), committer, sweeper, lock })

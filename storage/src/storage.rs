@@ -214,7 +214,6 @@ impl Storage {
     fn log_config(&self, configs: &BTreeMap<String, String>) -> LogConfig {
         (self.shared.options.log_config)(configs, &self.shared.options.log_defaults)
     }
-
 }
 
 impl Shared {

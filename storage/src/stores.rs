@@ -98,7 +98,8 @@ impl Stores {
 
     /// A store with room, other than `left`.
     pub fn choose_instead_of(&self, left: &Store) -> Option<Arc<Store>> {
-        let others: Vec<_> = self.all().iter().filter(|store| store.id != left.id && store.has_room()).cloned().collect();
+        let others: Vec<_> =
+            self.all().iter().filter(|store| store.id != left.id && store.has_room()).cloned().collect();
         let views: Vec<StoreView> = others.iter().map(|store| store.view()).collect();
         let chosen = placement::choose(&views, None)?;
         others.into_iter().find(|store| store.id == chosen)
@@ -156,7 +157,8 @@ impl Stores {
     /// # Errors
     /// Of the stores.
     pub fn producers(&self, partition: PartitionId) -> Result<Option<ProducersRecord>, StoreError> {
-        let found = self.alive().iter().map(|store| store.catalog.producers(partition)).collect::<Result<Vec<_>, _>>()?;
+        let found =
+            self.alive().iter().map(|store| store.catalog.producers(partition)).collect::<Result<Vec<_>, _>>()?;
         Ok(found.into_iter().flatten().max_by_key(|producers| producers.next_offset))
     }
 

@@ -195,9 +195,10 @@ impl PartitionLog {
         let writer = self.writer();
         let open = writer.open.as_ref().filter(|open| Arc::ptr_eq(&open.store, store))?;
         let end = writer.next_offset;
-        let producers = writer.producers.as_ref().map(|table| {
-            self.producers_record(&ProducerSnapshot { next_offset: end, table: table.clone() })
-        });
+        let producers = writer
+            .producers
+            .as_ref()
+            .map(|table| self.producers_record(&ProducerSnapshot { next_offset: end, table: table.clone() }));
         Some(Sealed { chain: open.record(self.id, Some(end)), segments: open.segments.clone(), producers })
     }
 

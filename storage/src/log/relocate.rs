@@ -58,12 +58,14 @@ impl PartitionLog {
     /// wait are told. Returns whether it is to be tried again.
     pub(crate) fn commit_failed(self: &Arc<Self>, pending: Pending, why: &StoreError) -> bool {
         let mut writer = self.writer();
-        let Some(here) = writer.open.as_ref().filter(|open| open.id == pending.chain).map(|open| open.store.clone()) else {
+        let Some(here) = writer.open.as_ref().filter(|open| open.id == pending.chain).map(|open| open.store.clone())
+        else {
             return false;
         };
         let end = pending.end;
         self.put_back(&mut writer, pending);
-        let moved = self.stores.choose_instead_of(&here).is_some_and(|other| self.relocate(&mut writer, &other).is_ok());
+        let moved =
+            self.stores.choose_instead_of(&here).is_some_and(|other| self.relocate(&mut writer, &other).is_ok());
         match (moved, why.is_full()) {
             (true, _) => false,
             (false, true) => {
@@ -165,7 +167,10 @@ impl PartitionLog {
         if writer.next_offset == high_watermark {
             return;
         }
-        tracing::error!("{}: what was not acknowledged above {high_watermark} is lost with its store: {error}", self.id);
+        tracing::error!(
+            "{}: what was not acknowledged above {high_watermark} is lost with its store: {error}",
+            self.id
+        );
         self.promises.break_all();
         writer.next_offset = high_watermark;
         self.log_end.store(high_watermark, Ordering::Release);
