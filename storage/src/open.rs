@@ -73,6 +73,7 @@ pub fn open(fs: &Arc<dyn FileSystem>, dir: &Path, cluster_id: Option<&str>) -> R
         check_cluster(dir, &identity, cluster_id)?;
         identity
     };
+    sync_names(fs.as_ref(), dir).map_err(io)?;
     let has_catalog = is_new || entries.iter().any(|entry| entry.name == CATALOG_FILE);
     let damaged = |reason| OpenError::Damaged { dir: dir.to_owned(), reason };
     if !has_catalog {
@@ -160,15 +161,14 @@ fn write_identity(fs: &dyn FileSystem, dir: &Path, identity: &Identity) -> io::R
     let file = fs.open(&new, Open::Create)?;
     fs::write_all(&*file, &mut [IoSlice::new(text.as_bytes())], 0)?;
     file.sync()?;
-    fs.rename(&new, &dir.join(IDENTITY_FILE))?;
-    fs.sync_dir(dir)?;
-    sync_above(fs, dir)
+    fs.rename(&new, &dir.join(IDENTITY_FILE))
 }
 
-/// Makes the name of the store's directory durable, and those above it: they may have been made a moment ago. Some cannot be
-/// synced, but those were not made by us.
-fn sync_above(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+/// Makes the names in the store's directory durable, that of the directory itself, and those above it: they may have been made a moment
+/// ago, or before a start that was cut short. Some above cannot be synced, but those were not made by us.
+fn sync_names(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    fs.sync_dir(dir)?;
     let above = dir.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
     above.map(|above| fs.sync_dir(above)).try_for_each(|synced| match synced {
         Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported) => {

@@ -5,7 +5,8 @@
 //! here; each change is one transaction together with its events; a row is only ever replaced by a later one (`row`); nothing is
 //! kept of a topic that is not here (any more).
 //!
-//! After an error of the file system the database is opened anew at the next call: a full disk may have space again.
+//! After want of space the database is opened anew at the next call. After any other error nothing is read or written until the next
+//! start: what a failed sync has left on the disk may differ from what the system would show us.
 
 mod backend;
 mod change;
@@ -53,7 +54,14 @@ pub struct Catalog {
     fs: Arc<dyn FileSystem>,
     path: PathBuf,
     store: StoreId,
-    database: Mutex<Option<Database>>,
+    database: Mutex<Held>,
+}
+
+/// The database, between calls.
+enum Held {
+    Open(Database),
+    Closed,
+    Failed(Arc<str>),
 }
 
 /// What every reachable store counts, so that no number is given twice whichever of them is there the next time.
@@ -73,8 +81,8 @@ impl Catalog {
     /// # Errors
     /// Of the file system, and when the file is no catalog.
     pub fn open(fs: Arc<dyn FileSystem>, path: PathBuf, store: StoreId) -> Result<Self, CatalogError> {
-        let catalog = Self { fs, path, store, database: Mutex::new(None) };
-        *catalog.lock() = Some(catalog.open_database().map_err(CatalogError::of)?);
+        let catalog = Self { fs, path, store, database: Mutex::new(Held::Closed) };
+        *catalog.lock() = Held::Open(catalog.open_database().map_err(CatalogError::of)?);
         let tables = |transaction: &WriteTransaction| {
             transaction.open_table(META)?;
             transaction.open_table(ROWS)?;
@@ -267,16 +275,26 @@ impl Catalog {
         })
     }
 
-    /// Runs `call` on the open database; an error closes it, so that the next call opens it anew.
+    /// Runs `call` on the open database; an error closes it.
     fn try_with<T>(&self, call: impl FnOnce(&Database) -> Outcome<T>) -> Outcome<T> {
         let mut held = self.lock();
-        let database = match held.take() {
-            Some(database) => database,
-            None => self.open_database()?,
+        let outcome = match std::mem::replace(&mut *held, Held::Closed) {
+            Held::Open(database) => call(&database).map(|value| (database, value)),
+            Held::Closed => self.open_database().and_then(|database| call(&database).map(|value| (database, value))),
+            Held::Failed(reason) => Err(redb::Error::Io(std::io::Error::other(reason.to_string()))),
         };
-        let value = call(&database)?;
-        *held = Some(database);
-        Ok(value)
+        match outcome {
+            Ok((database, value)) => {
+                *held = Held::Open(database);
+                Ok(value)
+            }
+            Err(error) => {
+                if let StoreError::Failed(reason) = store_error(&error) {
+                    *held = Held::Failed(reason);
+                }
+                Err(error)
+            }
+        }
     }
 
     fn open_database(&self) -> Outcome<Database> {
@@ -284,7 +302,7 @@ impl Catalog {
         Ok(Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(Backend(file))?)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Database>> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@
 //! - All of the store's files are reached through one `FileSystem`, the catalog's too.
 //! - Written is not durable: bytes are after `File::sync`, names (made, renamed, removed) after `FileSystem::sync_dir` of their directory,
 //!   both after `FileSystem::sync_all`.
-//! - A write may be short; a failed sync leaves the file in an unknown state.
+//! - A write may be short. A failed sync leaves the file in an unknown state, so its error is never want of space, which passes.
 
 pub mod faulty;
 mod real;

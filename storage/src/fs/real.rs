@@ -66,11 +66,11 @@ impl FileSystem for RealFileSystem {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        fs::File::open(path)?.sync_all()
+        fs::File::open(path)?.sync_all().map_err(final_error)
     }
 
     fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(fs::File::open(dir)?)?)
+        rustix::fs::syncfs(fs::File::open(dir)?).map_err(|error| final_error(error.into()))
     }
 
     fn space(&self, dir: &Path) -> io::Result<Space> {
@@ -83,6 +83,14 @@ impl FileSystem for RealFileSystem {
         let here = fs::metadata(dir)?;
         let above = fs::metadata(dir.join(".."))?;
         Ok(here.dev() != above.dev() || here.ino() == above.ino())
+    }
+}
+
+/// Want of space that only a sync notices (a thin volume, a quota) does not pass: the system has dropped what was written.
+fn final_error(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => io::Error::other(format!("sync: {error}")),
+        _ => error,
     }
 }
 
@@ -108,7 +116,7 @@ impl File for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.0.sync_data().map_err(final_error)
     }
 
     fn try_lock(&self) -> io::Result<()> {

@@ -1,11 +1,29 @@
 //! What the store must hold: names of topics, and every batch that was ever sent, each different from all others.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use catena_protocol::batch::BatchHeader;
-use catena_storage::{PartitionLog, ReadUpTo, Storage, Topic};
+use catena_storage::{PartitionLog, ReadError, ReadUpTo, Storage, Topic};
 use uuid::Uuid;
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// From now on panics of all threads are counted, also those of the store's own, which nobody joins in a test.
+pub fn count_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        before(info);
+    }));
+}
+
+/// Fails if some thread has panicked.
+pub fn assert_no_panics() {
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0, "threads that have panicked");
+}
 
 /// A partition of a topic.
 pub type Partition = (Uuid, usize);
@@ -62,6 +80,7 @@ impl Model {
         self.names.insert(name.to_owned(), state);
     }
 
+    #[allow(dead_code)]
     /// Topics that are there, or were when somebody last heard.
     pub fn taken(&self) -> Vec<(Uuid, u32)> {
         let taken = |name: &Name| match *name {
@@ -83,6 +102,7 @@ impl Model {
         self.batches.entry(partition).or_default().insert(body(batch), State::Acknowledged(offset));
     }
 
+    #[allow(dead_code)]
     /// Whether the batch is there for sure.
     pub fn is_acknowledged(&self, partition: Partition, batch: &Bytes) -> bool {
         let state = self.batches.get(&partition).and_then(|batches| batches.get(&body(batch)));
@@ -113,7 +133,7 @@ impl Model {
 }
 
 /// The state of a name now that the topic of this name, if there is one, is known.
-fn compare_name(name: &str, state: Name, found: Option<&std::sync::Arc<Topic>>) -> Name {
+fn compare_name(name: &str, state: Name, found: Option<&Arc<Topic>>) -> Name {
     let now = found.map(|topic| (topic.id, topic.partitions.len() as u32));
     let expected = match (state, now) {
         (Name::Free, now) => now.is_none(),
@@ -164,7 +184,9 @@ fn base_offset(batch: &[u8]) -> i64 {
 fn read_all(name: &str, log: &PartitionLog) -> Vec<Bytes> {
     let (mut found, mut next) = (Vec::new(), log.offsets().log_start);
     loop {
-        let read = log.read(next, 10_000, true, ReadUpTo::HighWatermark);
+        let attempt = || log.read(next, 10_000, true, ReadUpTo::HighWatermark);
+        // A disk may fail to read once.
+        let read = attempt().or_else(|error| if matches!(error, ReadError::Store(_)) { attempt() } else { Err(error) });
         let mut bytes = read.unwrap_or_else(|error| panic!("{name}: at {next}: {error}")).bytes;
         if bytes.is_empty() {
             return found;

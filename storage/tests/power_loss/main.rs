@@ -30,6 +30,7 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_else_appears_whenever_the_power_goes() {
+    model::count_panics();
     if let Some(seed) = number("CATENA_POWER_SEED") {
         return round(seed);
     }
@@ -47,6 +48,7 @@ fn nothing_acknowledged_is_lost_and_nothing_else_appears_whenever_the_power_goes
         }
     };
     std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(play))));
+    model::assert_no_panics();
 }
 
 fn round(seed: u64) {
