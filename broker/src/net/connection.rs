@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::frame::{FrameBuffer, FrameError};
-use super::output::write_reply;
+use super::output::Outgoing;
 use super::{REPLY_BYTES_QUEUED_MAX, REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX};
 use crate::broker::Broker;
 use crate::dispatch::{Answer, Client, Refused, Work, begin};
@@ -191,22 +191,75 @@ fn finished_bytes(work: &Work) -> usize {
     }
 }
 
-/// Writes the replies in the order of the queue, until the queue ends, a write fails or an answer says to close.
+/// Writes the replies in the order of the queue, those that are ready together in one go, until the queue ends, a write fails
+/// or an answer says to close.
 async fn write_replies(stream: &TcpStream, mut queue: mpsc::Receiver<Begun>, activity: &Activity) {
-    while let Some(Begun { work, _request, _reply }) = queue.recv().await {
-        let answer = match work {
+    let mut unready = None;
+    loop {
+        let next = match unready.take() {
+            Some(begun) => Some(begun),
+            None => queue.recv().await,
+        };
+        let Some(mut begun) = next else { return };
+        let answer = begun.answer().await;
+        let mut gathered = Gathered::default();
+        let mut open = gathered.add(begun, answer);
+        while open && gathered.out.has_room() {
+            let Ok(mut begun) = queue.try_recv() else { break };
+            let Some(answer) = begun.answer_if_ready().await else {
+                unready = Some(begun);
+                break;
+            };
+            open = gathered.add(begun, answer);
+        }
+        if let Err(error) = gathered.out.write(stream, activity).await {
+            debug!("cannot write a reply: {error}");
+            return;
+        }
+        if !open {
+            return;
+        }
+    }
+}
+
+/// Replies that leave together, and what their requests hold until they have left.
+#[derive(Default)]
+struct Gathered {
+    out: Outgoing,
+    held: Vec<Begun>,
+}
+
+impl Gathered {
+    /// Adds the answer to a request; whether the connection goes on.
+    fn add(&mut self, begun: Begun, answer: Answer) -> bool {
+        self.held.push(begun);
+        match answer {
+            Answer::Reply(reply) => self.out.add(reply),
+            Answer::Silence => {}
+            Answer::Close => return false,
+        }
+        true
+    }
+}
+
+impl Begun {
+    /// Waits for the answer. To be asked for once.
+    async fn answer(&mut self) -> Answer {
+        match std::mem::replace(&mut self.work, Work::Done(Answer::Close)) {
             Work::Done(answer) => answer,
             Work::Inline(answer) | Work::Queued(answer) => answer.await,
-        };
-        match answer {
-            Answer::Reply(reply) => {
-                if let Err(error) = write_reply(stream, reply, activity).await {
-                    debug!("cannot write a reply: {error}");
-                    return;
-                }
-            }
-            Answer::Silence => {}
-            Answer::Close => return,
+        }
+    }
+
+    /// The answer, unless it has to be waited for; then it can be asked for again.
+    async fn answer_if_ready(&mut self) -> Option<Answer> {
+        match &mut self.work {
+            Work::Done(_) => Some(self.answer().await),
+            Work::Inline(answer) | Work::Queued(answer) => tokio::select! {
+                biased;
+                answer = answer => Some(answer),
+                () = std::future::ready(()) => None,
+            },
         }
     }
 }
