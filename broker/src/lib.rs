@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod monitoring;
 pub mod net;
+pub mod producers;
 pub mod reply;
 pub mod server;
 pub mod topics;

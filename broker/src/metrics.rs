@@ -41,6 +41,10 @@ pub struct Metrics {
     pub produced_bytes: Counter,
     /// Batches that were there already.
     pub produced_duplicates: Counter,
+    /// Idempotent producers forgotten because they were silent for long.
+    pub producers_expired: Counter,
+    /// Idempotent producers forgotten because there were too many.
+    pub producers_evicted: Counter,
     /// Runs of record batches that were sent to consumers.
     pub fetched_slices: Counter,
     /// Their bytes.
@@ -134,6 +138,8 @@ impl Default for Metrics {
             produced_batches: Counter::new(),
             produced_bytes: Counter::new(),
             produced_duplicates: Counter::new(),
+            producers_expired: Counter::new(),
+            producers_evicted: Counter::new(),
             fetched_slices: Counter::new(),
             fetched_bytes: Counter::new(),
             fetches_waiting: Gauge::new(),

@@ -31,6 +31,7 @@ use crate::net::accept::{SocketSettings, accept};
 use crate::net::admission::Admission;
 use crate::net::connection::ConnectionLimits;
 use crate::net::listener::{BindError, Listener};
+use crate::producers;
 use crate::topics::Topics;
 
 /// How long requests in flight may take to be answered when the broker stops.
@@ -125,6 +126,7 @@ impl Server {
         let advertised = advertised(&config, &bound);
         let (broker, stop) = assemble(config, storage, advertised)?;
         broker.groups.load();
+        tokio::spawn(producers::look_after(broker.clone(), broker.config.producers));
         let settings = socket_settings(&broker.config);
         let net = &broker.config.net;
         let admission = Admission::new(net.connections_max, net.connections_per_ip_max);

@@ -31,6 +31,7 @@ mod open;
 mod placement;
 pub mod producer_snapshot;
 pub mod producer_state;
+mod producer_upkeep;
 mod reading;
 mod record_check;
 mod recovery;
@@ -57,6 +58,7 @@ pub use error::{
 pub use log::{
     AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
 };
+pub use producer_upkeep::{ProducerLimits, ProducerTurn, ProducerUpkeep};
 pub use reading::ReadStats;
 pub use recovery::RecoveryReport;
 pub use storage::Storage;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use crate::catalog::{Row, TopicRecord};
+use crate::catalog::{ProducersRecord, Row, TopicRecord};
 use crate::config::{LogConfig, StorageOptions};
 use crate::error::{OpenError, StoreError, TopicError};
 use crate::ids::{PartitionId, StoreId, new_topic_id};
@@ -185,6 +185,12 @@ impl Storage {
     fn announce(&self, home: StoreId, rows: &[Row]) -> Result<(), StoreError> {
         self.shared.stores.check_open()?;
         if rows.is_empty() { Ok(()) } else { self.shared.stores.announce(Some(home), rows) }
+    }
+
+    /// Writes down producers of logs.
+    pub(crate) fn put_producers(&self, records: Vec<ProducersRecord>) -> Result<(), StoreError> {
+        self.shared.stores.check_open()?;
+        self.shared.stores.announce(None, &records.into_iter().map(Row::Producers).collect::<Vec<_>>())
     }
 
     fn record(&self, new: NewTopic, home: StoreId) -> TopicRecord {

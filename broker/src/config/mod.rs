@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use catena_storage::{CleanerOptions, LogConfig};
+use catena_storage::{CleanerOptions, LogConfig, ProducerLimits};
 
 pub mod bounds;
 pub mod definition;
@@ -63,6 +63,8 @@ pub struct Config {
     pub retention_check_interval: Duration,
     /// Compaction (`log.cleaner.*`).
     pub cleaner: CleanerOptions,
+    /// Limits of idempotent producers.
+    pub producers: ProducerLimits,
     /// Log settings of topics that set nothing themselves.
     pub log: LogConfig,
     /// The settings behind all this, for describing them.

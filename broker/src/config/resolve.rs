@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use catena_storage::CleanerOptions;
+use catena_storage::{CleanerOptions, ProducerLimits};
 
 use crate::config::bounds::list_items;
 use crate::config::error::{ConfigError, Warning};
@@ -36,6 +36,10 @@ pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError
         groups: groups(&settings)?,
         retention_check_interval: millis(&settings, "log.retention.check.interval.ms")?,
         cleaner: cleaner(&settings)?,
+        producers: ProducerLimits {
+            check_interval_ms: settings.number("producer.id.expiration.check.interval.ms")?,
+            held_max: settings.number("catena.producer.ids.max")?,
+        },
         log: topic::log_defaults(&settings)?,
         settings,
     };

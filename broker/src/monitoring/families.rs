@@ -71,6 +71,9 @@ families! {
     Counter "catena_produced_batches_total" "Partitions' shares of Produce requests that the logs took." = |broker, out| out.value(broker.metrics.produced_batches.get());
     Counter "catena_produced_bytes_total" "Bytes of record batches that the logs took." = |broker, out| out.value(broker.metrics.produced_bytes.get());
     Counter "catena_produced_duplicates_total" "Batches of idempotent producers that were there already." = |broker, out| out.value(broker.metrics.produced_duplicates.get());
+    Gauge "catena_producers" "Idempotent producers whose last batches are in memory, counted once for each partition." = |broker, out| out.value(producers(broker));
+    Counter "catena_producers_expired_total" "Idempotent producers forgotten because they were silent for `producer.id.expiration.ms`." = |broker, out| out.value(broker.metrics.producers_expired.get());
+    Counter "catena_producers_evicted_total" "Idempotent producers forgotten because there were more than `catena.producer.ids.max`." = |broker, out| out.value(broker.metrics.producers_evicted.get());
     Counter "catena_fetched_slices_total" "Runs of record batches of one partition that were sent to consumers." = |broker, out| out.value(broker.metrics.fetched_slices.get());
     Counter "catena_fetched_bytes_total" "Bytes of record batches that were sent to consumers." = |broker, out| out.value(broker.metrics.fetched_bytes.get());
     Gauge "catena_fetches_waiting" "Fetches that wait for records." = |broker, out| out.value(broker.metrics.fetches_waiting.get());
@@ -98,6 +101,11 @@ families! {
     Gauge "catena_store_cold_read_buffer_bytes" "Memory for what was read and is not sent yet (`catena.cold.read.buffer.bytes`)." = |broker, out| out.value(broker.cold_reads.buffer_bytes());
     Counter "catena_store_damaged_places_total" ["dir"] "Places in segments where a reader met a damaged record batch, which is not served; the log says where." = |broker, out| stores(broker, out, |store| store.reads.damaged);
     Counter "catena_store_unreadable_places_total" ["dir"] "Places in segments that the disk could not read; the log says where." = |broker, out| stores(broker, out, |store| store.reads.unreadable);
+}
+
+fn producers(broker: &Broker) -> u64 {
+    let topics = broker.storage.topics();
+    topics.iter().flat_map(|topic| &topic.partitions).map(|log| log.producers_held() as u64).sum()
 }
 
 fn requests(broker: &Broker, out: &mut Samples) {

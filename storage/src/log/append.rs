@@ -25,8 +25,7 @@ use crate::append_check::check_append;
 use crate::config::{LogConfig, TimestampType};
 use crate::error::{AppendError, StoreError};
 use crate::ids::SegmentId;
-use crate::producer_snapshot::ProducerSnapshot;
-use crate::producer_state::{ProducerBatch, ProducerError, SequenceCheck};
+use crate::producer_state::ProducerBatch;
 use crate::segment::Segment;
 use crate::store::Store;
 
@@ -76,16 +75,17 @@ impl PartitionLog {
     ) -> Result<Appended, AppendError> {
         let config = self.config();
         let (records, header) = check_append(records, origin, &config, now_ms)?;
+        if header.has_producer_id() {
+            self.load_producers(now_ms)?;
+        }
         let mut writer = self.writer();
         self.check_open()?;
-        if let Some(original) = self.check_producer(&mut writer, &header, &config, now_ms)? {
+        if let Some(original) = self.check_producer(&writer, &header)? {
             return Ok(self.duplicate(&original));
         }
         let batch = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
         let segment = self.write(&mut writer, &[batch.header], batch.parts(), &config, now_ms)?;
-        if let Some(producers) = &mut writer.producers {
-            producers.apply(&batch.header, now_ms);
-        }
+        self.remember_producer(&mut writer, &batch.header, now_ms);
         Ok(self.published(&mut writer, &[batch.header], &segment, &config, now_ms))
     }
 
@@ -108,6 +108,7 @@ impl PartitionLog {
             next_offset = header.next_offset();
         }
         let segment = self.write(&mut writer, &headers, [&bytes, &[]], &config, now_ms)?;
+        headers.iter().for_each(|header| self.remember_producer(&mut writer, header, now_ms));
         Ok(self.published(&mut writer, &headers, &segment, &config, now_ms))
     }
 
@@ -212,57 +213,20 @@ impl PartitionLog {
         }
         open.segments.push(segment.clone());
         self.change_segments(|segments| segments.push(segment.clone()));
-        if let Some(producers) = &mut writer.producers {
-            producers.expire(now_ms, config.producer_id_expiration_ms);
-            writer.snapshot = Some(ProducerSnapshot { next_offset: base_offset, table: producers.clone() });
-        }
         Ok(segment)
-    }
-
-    /// Whether the producer may append the batch; the original if it has done so before.
-    fn check_producer(
-        &self,
-        writer: &mut Writer,
-        header: &BatchHeader,
-        config: &LogConfig,
-        now_ms: i64,
-    ) -> Result<Option<ProducerBatch>, AppendError> {
-        if !header.has_producer_id() {
-            return Ok(None);
-        }
-        let producers = match writer.producers.take() {
-            Some(producers) => producers,
-            None => self.load_producers(config, now_ms)?,
-        };
-        let checked = writer.producers.insert(producers).check(header);
-        match checked.map_err(producer_error)? {
-            SequenceCheck::Fresh => Ok(None),
-            SequenceCheck::Duplicate(original) => Ok(Some(original)),
-        }
     }
 
     /// The answer to a batch that is in the log already; as durable as everything that was appended up to now.
     fn duplicate(self: &Arc<Self>, original: &ProducerBatch) -> Appended {
-        let durable = original.last_offset < self.high_watermark.load(Ordering::Acquire);
+        let durable = original.last_offset() < self.high_watermark.load(Ordering::Acquire);
         Appended {
             base_offset: original.base_offset,
-            last_offset: original.last_offset,
+            last_offset: original.last_offset(),
             log_append_time_ms: Some(original.timestamp),
             log_start: self.log_start(),
             duplicate: true,
             crash_safe: durable,
-            commit: self.ticket(original.last_offset + 1),
-        }
-    }
-}
-
-fn producer_error(error: ProducerError) -> AppendError {
-    match error {
-        ProducerError::OutOfOrderSequence { producer_id, found, expected } => {
-            AppendError::OutOfOrderSequence { producer_id, found, expected }
-        }
-        ProducerError::StaleEpoch { producer_id, found, current } => {
-            AppendError::InvalidProducerEpoch { producer_id, found, current }
+            commit: self.ticket(original.last_offset() + 1),
         }
     }
 }

@@ -10,11 +10,8 @@ use catena_protocol::records;
 
 use super::read::visible_end;
 use super::{PartitionLog, ReadUpTo};
-use crate::config::LogConfig;
-use crate::error::{ReadError, StoreError};
-use crate::producer_snapshot::ProducerSnapshot;
-use crate::producer_state::ProducerTable;
-use crate::reading::{self, Fault, Headers};
+use crate::error::ReadError;
+use crate::reading::{self, Fault};
 use crate::segment::{NO_TIMESTAMP, Segment};
 
 /// Bytes read in one piece when producers are rebuilt.
@@ -64,37 +61,6 @@ impl PartitionLog {
         }
         self.offset_for_timestamp(largest, ReadUpTo::LogEnd)
     }
-
-    /// The producers as the log has them: the last snapshot and every batch since.
-    pub(super) fn load_producers(&self, config: &LogConfig, now_ms: i64) -> Result<ProducerTable, StoreError> {
-        let written = self.stores.producers(self.id)?;
-        let snapshot = written.and_then(|written| ProducerSnapshot::decode(&written.bytes).ok()).unwrap_or_default();
-        let ProducerSnapshot { next_offset, mut table } = snapshot;
-        // Before the tail is read: what is still in it was there a moment ago, as far as anybody knows.
-        table.expire(now_ms, config.producer_id_expiration_ms);
-        let segments = self.segments();
-        let first = segments.partition_point(|segment| segment.id.base_offset <= next_offset).saturating_sub(1);
-        for segment in segments.iter().skip(first) {
-            let failed = |fault: Fault| StoreError::Failed(format!("cannot rebuild producers: {fault}").into());
-            match apply_from(segment, next_offset, &mut table, now_ms) {
-                // What lies behind it is lost to readers as well; writers go on.
-                Err(fault @ Fault::Damaged(_)) => drop(self.report(segment, next_offset, &fault)),
-                applied => applied.map_err(failed)?,
-            }
-        }
-        Ok(table)
-    }
-}
-
-/// Applies the batches of `segment` from `next_offset` on.
-fn apply_from(segment: &Segment, next_offset: i64, table: &mut ProducerTable, now_ms: i64) -> Result<(), Fault> {
-    let len = segment.len();
-    let Some((from, _)) = segment.find_offset(next_offset.max(segment.id.base_offset), len)? else { return Ok(()) };
-    let mut headers = Headers::new(segment, from..len, STRETCH);
-    while let Some((_, header)) = headers.next()? {
-        table.apply(&header, now_ms);
-    }
-    Ok(())
 }
 
 fn first_at_least(segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampOffset>, Fault> {

@@ -40,6 +40,7 @@ pub use ticket::CommitTicket;
 use chain::Writer;
 use epochs::EpochStart;
 use ticket::Promises;
+use producers::Producers;
 use waiters::Waiters;
 
 /// The offsets of a log at one moment.
@@ -71,6 +72,7 @@ pub struct PartitionLog {
     high_watermark: AtomicI64,
     log_end: AtomicI64,
     waiters: Waiters,
+    producers: Producers,
     deleted: AtomicBool,
 }
 
@@ -98,6 +100,7 @@ impl PartitionLog {
             high_watermark: AtomicI64::new(end),
             log_end: AtomicI64::new(end),
             waiters: Waiters::default(),
+            producers: Producers::new(end),
             deleted: AtomicBool::new(false),
             stores,
         }
@@ -159,6 +162,11 @@ impl PartitionLog {
     /// Bytes of records kept.
     pub fn size_bytes(&self) -> u64 {
         self.segments().iter().map(|segment| segment.len()).sum()
+    }
+
+    /// Whether everything before `offset` is durable.
+    pub(crate) fn is_durable(&self, offset: i64) -> bool {
+        self.high_watermark.load(Ordering::Acquire) >= offset
     }
 
     /// Notifies once when the high watermark next moves or the log is deleted. Drop the `Notify` to unregister.
