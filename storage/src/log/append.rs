@@ -178,7 +178,7 @@ impl PartitionLog {
         now_ms: i64,
     ) -> io::Result<Arc<Segment>> {
         let size = bytes[0].len() + bytes[1].len();
-        let segment = self.tail(store, writer, size, config, now_ms)?;
+        let segment = self.tail(store, writer, size, config)?;
         let stamp = self.stores.stamps.next(now_ms);
         segment.append(headers, bytes, stamp, config.index_interval_bytes)?;
         store.counters.bytes_appended.fetch_add(size as u64, Ordering::Relaxed);
@@ -195,7 +195,6 @@ impl PartitionLog {
         writer: &mut Writer,
         size: usize,
         config: &LogConfig,
-        now_ms: i64,
     ) -> io::Result<Arc<Segment>> {
         let tail = writer.open.as_ref().and_then(|open| open.segments.last());
         if let Some(tail) = tail.filter(|tail| tail.len() + size as u64 <= u64::from(config.segment_bytes)) {

@@ -1,9 +1,9 @@
-//! Looking records up: by timestamp, and the state of producers from the log itself.
+//! Looking records up by timestamp.
 //!
 //! What must always hold: headers and index find the batch, and only that one batch is looked into; nothing of the answer
 //! lies beyond what the caller may see.
 //!
-//! Source: Apache Kafka, `UnifiedLog.fetchOffsetByTimestamp`, `LogSegment.findOffsetByTimestamp`, `ProducerStateManager`.
+//! Source: Apache Kafka, `UnifiedLog.fetchOffsetByTimestamp`, `LogSegment.findOffsetByTimestamp`.
 
 use catena_protocol::batch::BatchHeader;
 use catena_protocol::records;
@@ -13,9 +13,6 @@ use super::{PartitionLog, ReadUpTo};
 use crate::error::ReadError;
 use crate::reading::{self, Fault};
 use crate::segment::{NO_TIMESTAMP, Segment};
-
-/// Bytes read in one piece when producers are rebuilt.
-const STRETCH: u64 = 1024 * 1024;
 
 /// A record found by its timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
