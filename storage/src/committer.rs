@@ -229,10 +229,7 @@ impl Rounds {
 
     fn register(&self, pending: &[Pending], left: &[ChainRecord]) -> Result<(), StoreError> {
         let chains = pending.iter().filter_map(|pending| pending.record.clone()).chain(left.iter().cloned());
-        let producers = pending
-            .iter()
-            .filter_map(|pending| pending.producers.as_ref().map(|snapshot| pending.log.producers_record(snapshot)));
-        let rows: Vec<Row> = chains.map(Row::Chain).chain(producers.map(Row::Producers)).collect();
+        let rows: Vec<Row> = chains.map(Row::Chain).collect();
         self.store.catalog.apply(&rows)
     }
 }

@@ -10,9 +10,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::ProducersRecord;
 use crate::error::StoreError;
-use crate::log::PartitionLog;
+use crate::log::{PartitionLog, SnapshotState, TakenSnapshot};
 use crate::storage::Storage;
 
 /// How many producers may be held when some had to go: the rest is room for new ones.
@@ -44,7 +43,7 @@ pub struct ProducerTurn {
 pub struct ProducerUpkeep {
     checked_ms: Option<i64>,
     /// Snapshots that were taken and wait for their logs to be durable.
-    taken: Vec<(Arc<PartitionLog>, ProducersRecord)>,
+    taken: Vec<(Arc<PartitionLog>, TakenSnapshot)>,
 }
 
 impl ProducerUpkeep {
@@ -79,9 +78,14 @@ impl ProducerUpkeep {
     }
 
     fn write_down(&mut self, storage: &Storage) -> Result<(), StoreError> {
-        self.taken.retain(|(log, _)| !log.is_deleted());
-        let durable = |(log, record): &mut (Arc<PartitionLog>, ProducersRecord)| log.is_durable(record.next_offset);
-        let records: Vec<_> = self.taken.extract_if(.., durable).map(|(_, record)| record).collect();
+        let mut records = Vec::new();
+        for (log, taken) in std::mem::take(&mut self.taken) {
+            match log.snapshot_state(&taken) {
+                SnapshotState::Holds => records.push(taken.record),
+                SnapshotState::Waits => self.taken.push((log, taken)),
+                SnapshotState::Void => {}
+            }
+        }
         if records.is_empty() { Ok(()) } else { storage.put_producers(records) }
     }
 }

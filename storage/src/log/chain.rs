@@ -10,7 +10,6 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::PartitionLog;
 use crate::catalog::{ChainRecord, ProducersRecord};
 use crate::ids::{ChainId, PartitionId, StoreId};
-use crate::producer_snapshot::ProducerSnapshot;
 use crate::producer_state::ProducerTable;
 use crate::segment::Segment;
 use crate::store::Store;
@@ -27,8 +26,6 @@ pub struct Writer {
     pub dirty: bool,
     /// Producers, once one of them has appended since the start.
     pub producers: Option<ProducerTable>,
-    /// Producers as of the last roll, to be written down with the next commit.
-    pub snapshot: Option<ProducerSnapshot>,
     /// The store of the last chain: the next one is opened there, if that is possible.
     pub home: Option<StoreId>,
 }
@@ -75,8 +72,6 @@ pub struct Pending {
     pub ranges: Vec<Unsynced>,
     /// The chain, if the catalog does not know it as it is.
     pub record: Option<ChainRecord>,
-    /// Producers to write down.
-    pub producers: Option<ProducerSnapshot>,
     /// The offset after the last record taken.
     pub end: i64,
 }
@@ -84,7 +79,7 @@ pub struct Pending {
 impl Writer {
     /// Nothing is open; the next record gets `next_offset`.
     pub fn new(next_offset: i64, home: Option<StoreId>) -> Self {
-        Self { next_offset, open: None, touched: Vec::new(), dirty: false, producers: None, snapshot: None, home }
+        Self { next_offset, open: None, touched: Vec::new(), dirty: false, producers: None, home }
     }
 }
 
@@ -151,7 +146,6 @@ impl PartitionLog {
             chain,
             record,
             ranges: touched.into_iter().map(range).collect(),
-            producers: writer.snapshot.take(),
             end: writer.next_offset,
         })
     }
@@ -165,7 +159,6 @@ impl PartitionLog {
         touched.append(&mut writer.touched);
         touched.dedup_by(|a, b| Arc::ptr_eq(a, b));
         writer.touched = touched;
-        writer.snapshot = writer.snapshot.take().or(pending.producers);
         self.enqueue(writer);
     }
 
@@ -195,15 +188,7 @@ impl PartitionLog {
         let writer = self.writer();
         let open = writer.open.as_ref().filter(|open| Arc::ptr_eq(&open.store, store))?;
         let end = writer.next_offset;
-        let producers = writer
-            .producers
-            .as_ref()
-            .map(|table| self.producers_record(&ProducerSnapshot { next_offset: end, table: table.clone() }));
+        let producers = writer.producers.as_ref().map(|table| self.producers_record(end, table));
         Some(Sealed { chain: open.record(self.id, Some(end)), segments: open.segments.clone(), producers })
-    }
-
-    /// A snapshot as the catalog takes it.
-    pub(crate) fn producers_record(&self, snapshot: &ProducerSnapshot) -> ProducersRecord {
-        ProducersRecord { partition: self.id, next_offset: snapshot.next_offset, bytes: snapshot.encode() }
     }
 }

@@ -34,13 +34,14 @@ pub use append::{AppendOrigin, Appended};
 pub use chain::{Pending, Unsynced};
 pub use epochs::EpochEnd;
 pub use lookup::TimestampOffset;
+pub(crate) use producers::{SnapshotState, TakenSnapshot};
 pub use read::{ReadSlice, ReadUpTo};
 pub use ticket::CommitTicket;
 
 use chain::Writer;
 use epochs::EpochStart;
-use ticket::Promises;
 use producers::Producers;
+use ticket::Promises;
 use waiters::Waiters;
 
 /// The offsets of a log at one moment.
@@ -162,11 +163,6 @@ impl PartitionLog {
     /// Bytes of records kept.
     pub fn size_bytes(&self) -> u64 {
         self.segments().iter().map(|segment| segment.len()).sum()
-    }
-
-    /// Whether everything before `offset` is durable.
-    pub(crate) fn is_durable(&self, offset: i64) -> bool {
-        self.high_watermark.load(Ordering::Acquire) >= offset
     }
 
     /// Notifies once when the high watermark next moves or the log is deleted. Drop the `Notify` to unregister.

@@ -19,6 +19,7 @@ use super::{AppendOrigin, PartitionLog};
 use crate::catalog::ProducersRecord;
 use crate::config::LogConfig;
 use crate::error::{AppendError, StoreError};
+use crate::ids::ChainId;
 use crate::producer_snapshot::{self, ProducerSnapshot};
 use crate::producer_state::{ProducerBatch, ProducerError, ProducerTable, SequenceCheck};
 use crate::reading::{Fault, Headers};
@@ -29,6 +30,8 @@ use crate::segment::Segment;
 const SNAPSHOT_BYTES: u64 = 64 << 20;
 /// The bytes appended between two snapshots are so many times those of the snapshot at least.
 const SNAPSHOT_RATIO: u64 = 4;
+/// As if so many bytes had been appended: more than any snapshot waits for.
+const SNAPSHOT_AT_ONCE: u64 = 1 << 62;
 /// Bytes of one producer in a snapshot, about.
 const PRODUCER_BYTES: u64 = 40;
 /// Bytes read in one piece when producers are read back.
@@ -45,6 +48,25 @@ pub(super) struct Producers {
     bytes_since_snapshot: AtomicU64,
 }
 
+/// Producers of one moment.
+pub(crate) struct TakenSnapshot {
+    /// The chain that was written then.
+    chain: ChainId,
+    /// They themselves.
+    pub record: ProducersRecord,
+}
+
+/// What has become of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SnapshotState {
+    /// The log is not durable up to it.
+    Waits,
+    /// It may be written down.
+    Holds,
+    /// The log has gone another way.
+    Void,
+}
+
 impl Producers {
     /// Of a log that ends at `opened_at`.
     pub(super) fn new(opened_at: i64) -> Self {
@@ -55,6 +77,11 @@ impl Producers {
             held: AtomicUsize::new(0),
             bytes_since_snapshot: AtomicU64::new(0),
         }
+    }
+
+    /// Asks for a snapshot soon.
+    pub(super) fn want_snapshot(&self) {
+        self.bytes_since_snapshot.store(SNAPSHOT_AT_ONCE, Ordering::Relaxed);
     }
 
     fn are_loaded(&self) -> bool {
@@ -176,19 +203,32 @@ impl PartitionLog {
     }
 
     /// The producers as they are now, if so much was appended that it is time to write them down.
-    pub(crate) fn due_snapshot(&self) -> Option<ProducersRecord> {
+    pub(crate) fn due_snapshot(&self) -> Option<TakenSnapshot> {
         let appended = self.producers.bytes_since_snapshot.load(Ordering::Relaxed);
         let snapshot_bytes = self.producers_held() as u64 * PRODUCER_BYTES;
         if !self.producers.are_loaded() || appended < SNAPSHOT_BYTES.max(SNAPSHOT_RATIO * snapshot_bytes) {
             return None;
         }
         let writer = self.writer();
+        let (chain, producers) = (writer.open.as_ref()?.id, writer.producers.as_ref()?);
         self.producers.bytes_since_snapshot.store(0, Ordering::Relaxed);
-        writer.producers.as_ref().map(|producers| self.producers_now(writer.next_offset, producers))
+        Some(TakenSnapshot { chain, record: self.producers_record(writer.next_offset, producers) })
+    }
+
+    /// What has become of a snapshot.
+    pub(crate) fn snapshot_state(&self, taken: &TakenSnapshot) -> SnapshotState {
+        // The offset first: when the chain is still the same afterwards, nothing below it was given up.
+        let durable = self.high_watermark.load(Ordering::Acquire) >= taken.record.next_offset;
+        match *self.published_chain() {
+            _ if self.is_deleted() => SnapshotState::Void,
+            Some(chain) if chain == taken.chain && durable => SnapshotState::Holds,
+            Some(chain) if chain == taken.chain => SnapshotState::Waits,
+            _ => SnapshotState::Void,
+        }
     }
 
     /// Producers as the catalog takes them.
-    pub(super) fn producers_now(&self, next_offset: i64, producers: &ProducerTable) -> ProducersRecord {
+    pub(super) fn producers_record(&self, next_offset: i64, producers: &ProducerTable) -> ProducersRecord {
         let bytes = producer_snapshot::encode(next_offset, producers);
         ProducersRecord { partition: self.id, next_offset, bytes }
     }

@@ -17,7 +17,6 @@ use super::chain::{OpenChain, Pending, Writer};
 use crate::batches::{Batches, Found};
 use crate::error::StoreError;
 use crate::ids::SegmentId;
-use crate::producer_snapshot::ProducerSnapshot;
 use crate::segment::Segment;
 use crate::store::Store;
 
@@ -152,10 +151,8 @@ impl PartitionLog {
         writer.touched = opened.segments.clone();
         writer.dirty = false;
         writer.open = Some(opened);
-        if let Some(producers) = &writer.producers {
-            // The old store's snapshots may be out of reach.
-            writer.snapshot = Some(ProducerSnapshot { next_offset: writer.next_offset, table: producers.clone() });
-        }
+        // What was behind the last snapshot may be out of reach.
+        self.producers.want_snapshot();
         self.promises.strand(None);
         if !writer.touched.is_empty() {
             self.enqueue(writer);
