@@ -119,7 +119,7 @@ impl Stores {
     pub fn announce(&self, home: Option<StoreId>, rows: &[Row]) -> Result<(), StoreError> {
         let mut alive = self.alive();
         alive.sort_by_key(|store| Some(store.id) != home);
-        let mut outcome = Err(self.why_none(&alive));
+        let mut outcome = Err(self.why_none(&self.all()));
         for store in &alive {
             outcome = store.catalog.apply(rows).map_err(|error| store.catalog_failed(error));
             if outcome.is_ok() {
@@ -157,8 +157,11 @@ impl Stores {
     /// # Errors
     /// Of the stores.
     pub fn producers(&self, partition: PartitionId) -> Result<Option<ProducersRecord>, StoreError> {
-        let found =
-            self.alive().iter().map(|store| store.catalog.producers(partition)).collect::<Result<Vec<_>, _>>()?;
+        let alive = self.alive();
+        if alive.is_empty() {
+            return Err(self.why_none(&self.all()));
+        }
+        let found = alive.iter().map(|store| store.catalog.producers(partition)).collect::<Result<Vec<_>, _>>()?;
         Ok(found.into_iter().flatten().max_by_key(|producers| producers.next_offset))
     }
 
@@ -170,7 +173,7 @@ impl Stores {
         let alive = self.alive();
         let counters = alive.iter().filter_map(|store| store.catalog.counters().ok());
         let first = counters.map(|counters| counters.next_producer_id).max().unwrap_or(0);
-        let mut outcome = Err(self.why_none(&alive));
+        let mut outcome = Err(self.why_none(&self.all()));
         for store in &alive {
             match store.catalog.take_producer_ids(first, count) {
                 Ok(taken) => outcome = outcome.or(Ok(taken)),

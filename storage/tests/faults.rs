@@ -6,24 +6,25 @@
 //! works a moment later. Any other fault may end the store until the next start. At the end the store is started on a healthy disk,
 //! and once more after a loss of power.
 
+#[path = "common/machine.rs"]
+mod machine;
 #[path = "common/model.rs"]
 mod model;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
-use catena_storage::fs::faulty::{Fault, FaultyFileSystem, Operation};
+use catena_storage::fs::faulty::{Fault, Operation};
 use catena_storage::{
     AppendError, AppendOrigin, Appended, LogConfig, NewTopic, OpenError, ReadError, ReadUpTo, Storage, StorageOptions,
     StoreError, TopicError,
 };
-use tempfile::TempDir;
 
+use machine::Machine;
 use model::{Model, Name, Partition};
 
 /// Occurrences of one kind of operation that are tried at most.
@@ -74,7 +75,7 @@ fn each_operation_fails_in_its_turn_and_nothing_acknowledged_is_lost() {
 /// How often each kind of operation happens.
 fn counted() -> Vec<(Operation, u64)> {
     let mut scenario = Scenario::new(None);
-    let disk = scenario.disk.clone();
+    let disk = scenario.machine.disk.clone();
     scenario.play();
     Operation::ALL.into_iter().map(|operation| (operation, disk.count(operation))).collect()
 }
@@ -101,8 +102,7 @@ impl Drop for Context {
 
 /// A store to which always the same happens.
 struct Scenario {
-    disk: FaultyFileSystem,
-    dir: TempDir,
+    machine: Machine,
     model: Mutex<Model>,
     turn: Option<Turn>,
 }
@@ -112,12 +112,11 @@ struct Ended;
 
 impl Scenario {
     fn new(turn: Option<Turn>) -> Self {
-        let dir = directory();
-        let disk = FaultyFileSystem::new(dir.path()).unwrap();
+        let machine = Machine::new(1);
         if let Some(turn) = turn {
-            disk.fail(turn.operation, turn.occurrence, 1, turn.fault);
+            machine.disk.fail(turn.operation, turn.occurrence, 1, turn.fault);
         }
-        Self { disk, dir, model: Mutex::default(), turn }
+        Self { machine, model: Mutex::default(), turn }
     }
 
     fn play(&mut self) {
@@ -129,24 +128,29 @@ impl Scenario {
             let _ = self.more_of_both(&storage);
             tolerate(storage.shutdown());
         }
-        self.disk.mend();
+        self.machine.disk.mend();
         drop(self.start());
         self.power_loss();
         drop(self.start());
     }
 
-    /// Starts, at the second attempt if need be: nothing fails twice.
+    /// Starts and compares, at the second attempt if need be: nothing fails twice.
     fn start(&mut self) -> Arc<Storage> {
-        let failed = |error| panic!("no start: {error}");
-        let storage = self.restarted().open().or_else(|_| self.restarted().open()).unwrap_or_else(failed);
-        self.model.lock().unwrap().compare(&storage);
-        storage
+        let first = self.restarted().attempt();
+        first.or_else(|_| self.restarted().attempt()).unwrap_or_else(|error| panic!("no start: {error}"))
+    }
+
+    fn attempt(&self) -> Result<Arc<Storage>, String> {
+        let storage = self.open().map_err(|error| error.to_string())?;
+        self.model.lock().unwrap().compare(&storage).map_err(|error| error.to_string())?;
+        Ok(storage)
     }
 
     /// After a failed sync the system shows what the disk may not have: then it is the machine that is started again.
     fn restarted(&mut self) -> &Self {
-        let failed =
-            |turn: &Turn| turn.operation == Operation::Sync && self.disk.count(Operation::Sync) > turn.occurrence;
+        let failed = |turn: &Turn| {
+            turn.operation == Operation::Sync && self.machine.disk.count(Operation::Sync) > turn.occurrence
+        };
         if self.turn.take_if(|turn| failed(turn)).is_some() {
             self.power_loss();
         }
@@ -154,22 +158,12 @@ impl Scenario {
     }
 
     fn power_loss(&mut self) {
-        self.disk.power_off();
-        let target = directory();
-        self.disk.left_behind(self.disk.operations(), target.path()).unwrap();
-        self.disk = FaultyFileSystem::new(target.path()).unwrap();
-        self.dir = target;
+        self.machine = self.machine.after_power_loss(self.machine.disk.operations());
     }
 
     fn open(&self) -> Result<Arc<Storage>, OpenError> {
         let log_defaults = LogConfig { segment_bytes: 6_000, index_interval_bytes: 500, ..LogConfig::default() };
-        let fs = Arc::new(self.disk.clone());
-        let options = StorageOptions { fs, journal_segment_bytes: 16_384, log_defaults, ..StorageOptions::default() };
-        Storage::open(&self.data_dir(), options).map(|(storage, _)| storage)
-    }
-
-    fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.machine.open(&StorageOptions { journal_segment_bytes: 16_384, log_defaults, ..StorageOptions::default() })
     }
 
     fn topics_and_rolls(&self, storage: &Arc<Storage>) -> Result<(), Ended> {
@@ -271,19 +265,17 @@ impl Scenario {
         }
     }
 
-    /// Reads all of a topic; a read that fails can be tried again.
+    /// Reads all of a topic.
     fn read(&self, storage: &Storage, name: &str) -> Result<(), Ended> {
         let topic = storage.topic(name).expect("a topic that is there");
         for log in &topic.partitions {
             let offsets = log.offsets();
             let mut next = offsets.log_start;
             while next < offsets.high_watermark {
-                let attempt = || log.read(next, 3_000, true, ReadUpTo::HighWatermark);
-                let read = attempt().or_else(|error| match error {
-                    ReadError::Store(_) => attempt(),
-                    other => Err(other),
-                });
-                let bytes = read.unwrap_or_else(|error| panic!("{name} at {next}: {error}")).bytes;
+                let bytes = match log.read(next, 3_000, true, ReadUpTo::HighWatermark) {
+                    Err(ReadError::Store(_)) => return Err(Ended),
+                    read => read.unwrap_or_else(|error| panic!("{name} at {next}: {error}")).bytes,
+                };
                 let mut batches = &bytes[..];
                 assert!(!batches.is_empty(), "{name} at {next}: nothing");
                 while let Ok(header) = catena_protocol::batch::BatchHeader::parse_whole(batches) {
@@ -302,10 +294,6 @@ impl Scenario {
     fn set_name(&self, name: &str, state: Name) {
         self.model.lock().unwrap().set_name(name, state);
     }
-}
-
-fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Tries until the outcome is another one than that space is wanting: there is some.

@@ -127,53 +127,6 @@ fn records_are_found_by_timestamp_exactly() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_and_the_log_goes_on() {
-    for torn in (1..80).step_by(9) {
-        let case = Case::new(1);
-        for _ in 0..20 {
-            case.append(0, &batch(1, 500));
-        }
-        let case = case.crashed_with(|dir| {
-            common::remove_journal(dir);
-            let [path] = &common::files(dir, "log")[..] else { panic!("one segment") };
-            let mut bytes = std::fs::read(path).unwrap();
-            let at = 20 * batch(1, 500).len() - torn * 7;
-            bytes[at] ^= 0x55;
-            std::fs::write(path, bytes).unwrap();
-        });
-        let left = case.offsets_read(0).len() as i64;
-        assert!((19 - torn as i64 * 7 / 500 - 1..20).contains(&left), "{left} after {torn}");
-        assert_eq!(case.append(0, &batch(1, 500)).base_offset, left);
-        assert_eq!(case.offsets_read(0), (0..=left).collect::<Vec<_>>());
-    }
-}
-
-#[test]
-fn the_journal_restores_what_the_segments_lost() {
-    let case = Case::new(3);
-    for round in 0..30 {
-        case.append(round % 3, &batch(1, 300));
-    }
-    let case = case.crashed_with(|dir| {
-        for path in common::files(dir, "log") {
-            std::fs::remove_file(path).unwrap();
-        }
-    });
-    (0..3).for_each(|partition| assert_eq!(case.offsets_read(partition), (0..10).collect::<Vec<i64>>()));
-}
-
-#[test]
-fn a_journal_that_was_written_around_many_times_loses_nothing() {
-    let case = Case::with_journal(64 * 1024, 2);
-    for round in 0..500 {
-        case.append(round % 2, &batch(1, 700));
-    }
-    assert!(case.files("journal").len() < 10);
-    let case = case.crashed();
-    (0..2).for_each(|partition| assert_eq!(case.offsets_read(partition), (0..250).collect::<Vec<i64>>()));
-}
-
-#[test]
 fn a_deleted_topic_is_gone_with_its_files_and_its_name_is_free() {
     let case = Case::new(2);
     case.append(0, &batch(1, 10));

@@ -160,6 +160,7 @@ impl Case {
     }
 }
 
+#[allow(dead_code)]
 pub struct Durable {
     pub base_offset: i64,
     pub duplicate: bool,

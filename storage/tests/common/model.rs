@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use catena_protocol::batch::BatchHeader;
-use catena_storage::{PartitionLog, ReadError, ReadUpTo, Storage, Topic};
+use catena_storage::{PartitionLog, ReadError, ReadUpTo, Storage, StoreError, Topic};
 use uuid::Uuid;
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -109,8 +109,11 @@ impl Model {
         matches!(state, Some(State::Acknowledged(_)))
     }
 
-    /// Compares a store that was just opened, and takes over what could not be known before.
-    pub fn compare(&mut self, storage: &Storage) {
+    /// Compares what was just opened, and takes over what could not be known before.
+    ///
+    /// # Errors
+    /// When something cannot be read; to be tried again with the next start.
+    pub fn compare(&mut self, storage: &Storage) -> Result<(), StoreError> {
         let id = storage.cluster_id().to_owned();
         assert_eq!(*self.cluster_id.get_or_insert(id.clone()), id, "the cluster's id");
         assert!(self.broker_epoch < Some(storage.broker_epoch()), "the broker epoch {}", storage.broker_epoch());
@@ -126,9 +129,10 @@ impl Model {
         for topic in &topics {
             for (index, log) in topic.partitions.iter().enumerate() {
                 let batches = self.batches.entry((topic.id, index)).or_default();
-                self.found += compare_log(&format!("{}-{index}", topic.name), log, batches);
+                self.found += compare_log(&format!("{}-{index}", topic.name), log, batches)?;
             }
         }
+        Ok(())
     }
 }
 
@@ -147,9 +151,9 @@ fn compare_name(name: &str, state: Name, found: Option<&Arc<Topic>>) -> Name {
 }
 
 /// Compares a log; returns how many batches it holds.
-fn compare_log(name: &str, log: &PartitionLog, batches: &mut HashMap<Bytes, State>) -> usize {
+fn compare_log(name: &str, log: &PartitionLog, batches: &mut HashMap<Bytes, State>) -> Result<usize, StoreError> {
     let offsets = log.offsets();
-    let present = read_all(name, log);
+    let present = read_all(name, log)?;
     let mut next = offsets.log_start;
     for batch in &present {
         let header = BatchHeader::parse_whole(batch).unwrap();
@@ -173,7 +177,7 @@ fn compare_log(name: &str, log: &PartitionLog, batches: &mut HashMap<Bytes, Stat
             (None, _) => *state = State::Lost,
         }
     }
-    present.len()
+    Ok(present.len())
 }
 
 fn base_offset(batch: &[u8]) -> i64 {
@@ -181,15 +185,16 @@ fn base_offset(batch: &[u8]) -> i64 {
 }
 
 /// All batches of a log, in order.
-fn read_all(name: &str, log: &PartitionLog) -> Vec<Bytes> {
+fn read_all(name: &str, log: &PartitionLog) -> Result<Vec<Bytes>, StoreError> {
     let (mut found, mut next) = (Vec::new(), log.offsets().log_start);
     loop {
-        let attempt = || log.read(next, 10_000, true, ReadUpTo::HighWatermark);
-        // A disk may fail to read once.
-        let read = attempt().or_else(|error| if matches!(error, ReadError::Store(_)) { attempt() } else { Err(error) });
-        let mut bytes = read.unwrap_or_else(|error| panic!("{name}: at {next}: {error}")).bytes;
+        let mut bytes = match log.read(next, 10_000, true, ReadUpTo::HighWatermark) {
+            Ok(read) => read.bytes,
+            Err(ReadError::Store(error)) => return Err(error),
+            Err(error) => panic!("{name}: at {next}: {error}"),
+        };
         if bytes.is_empty() {
-            return found;
+            return Ok(found);
         }
         while !bytes.is_empty() {
             let header =

@@ -1,18 +1,19 @@
 //! The lives of one store: what happens in each, how it ends, and what is left for the next.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use catena_storage::fs::faulty::FaultyFileSystem;
 use catena_storage::{LogConfig, NewTopic, Storage, StorageOptions, TopicError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tempfile::TempDir;
 
+use super::machine::Machine;
 use super::model::{Model, Name};
 use super::producer::Producer;
 
+/// Stores at most.
+const STORES_MAX: usize = 1;
 /// Names of topics; few, so that they are used again.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// Partitions of a topic at most.
@@ -28,12 +29,6 @@ pub struct World {
     model: Arc<Mutex<Model>>,
     producers: Vec<Producer>,
     options: StorageOptions,
-}
-
-/// A computer with a disk.
-struct Machine {
-    disk: FaultyFileSystem,
-    dir: TempDir,
 }
 
 /// One life of a store.
@@ -61,7 +56,7 @@ impl World {
         };
         let journal_segment_bytes = 4096 * dice.random_range(2..16);
         Self {
-            machine: Machine::new(directory()),
+            machine: Machine::new(dice.random_range(1..=STORES_MAX)),
             model: Arc::default(),
             producers: [false, true, true].map(Producer::new).into(),
             options: StorageOptions { journal_segment_bytes, log_defaults, ..StorageOptions::default() },
@@ -89,7 +84,7 @@ impl World {
         }
         drop(life);
         if end != End::Killed {
-            self.machine = self.machine.after_power_loss(dice);
+            self.machine = self.machine.after_power_loss(dice.random());
         }
     }
 
@@ -103,19 +98,14 @@ impl World {
     fn start(&mut self, dice: &mut StdRng) -> Life {
         while dice.random_bool(0.4) {
             self.machine.disk.power_off_after(dice.random_range(1..START_OPERATIONS_MAX));
-            let opened = self.open();
+            let opened = self.machine.open(&self.options);
             self.machine.disk.power_off();
             drop(opened);
-            self.machine = self.machine.after_power_loss(dice);
+            self.machine = self.machine.after_power_loss(dice.random());
         }
-        let storage = self.open().unwrap_or_else(|error| panic!("a start fails: {error}"));
-        self.model.lock().unwrap().compare(&storage);
+        let storage = self.machine.open(&self.options).unwrap_or_else(|error| panic!("a start fails: {error}"));
+        self.model.lock().unwrap().compare(&storage).unwrap();
         Life { storage, disk: self.machine.disk.clone(), model: self.model.clone() }
-    }
-
-    fn open(&self) -> Result<Arc<Storage>, catena_storage::OpenError> {
-        let options = StorageOptions { fs: Arc::new(self.machine.disk.clone()), ..self.options.clone() };
-        Storage::open(&[self.machine.data_dir()], options).map(|(storage, _)| storage)
     }
 
     /// Producers and an operator, side by side, until the power is gone or they are done.
@@ -133,28 +123,6 @@ impl World {
             (0..operator.random_range(0..6)).for_each(|_| life.operate(&mut operator));
         });
     }
-}
-
-impl Machine {
-    fn new(dir: TempDir) -> Self {
-        Self { disk: FaultyFileSystem::new(dir.path()).unwrap(), dir }
-    }
-
-    fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
-    }
-
-    /// The machine after the power has come back.
-    fn after_power_loss(&self, dice: &mut StdRng) -> Self {
-        let target = directory();
-        self.disk.left_behind(dice.random(), target.path()).unwrap();
-        Self::new(target)
-    }
-}
-
-/// A directory, in memory where that can be: what is durable is the faulty disk's own matter.
-fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 impl Life {
