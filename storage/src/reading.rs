@@ -383,3 +383,7 @@ impl<'a> Window<'a> {
         Bytes::from(self.bytes).slice(from..to)
     }
 }
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

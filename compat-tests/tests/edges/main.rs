@@ -1,7 +1,8 @@
-//! The edges: many partitions, many and bad clients, frames that are none, a full disk, no open files, a bad start, a hasty stop.
+//! The edges: cold and damaged data, many partitions, many and bad clients, frames that are none, a full disk, no open files, a bad start, a hasty stop.
 //!
 //! Each test states exactly what a client or an operator sees, and that everybody else is served meanwhile.
 
+mod cold;
 mod disk;
 mod files;
 mod frames;
