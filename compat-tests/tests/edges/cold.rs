@@ -134,7 +134,7 @@ fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
     let mut broker = Catena::start(Options::new());
     let mut connection = Connection::to(&broker).unwrap();
     let topic = connection.create_topic("rotten", 1, &[]).unwrap();
-    (0..30).for_each(|_| drop(connection.produce(&topic, 0, &one(b"a value to be found")).unwrap()));
+    (0..30).for_each(|at| assert_eq!(connection.produce(&topic, 0, &one(b"a value to be found")).unwrap(), at));
     broker.terminate();
     damage(&broker, b"a value to be found", 10);
     broker.restart();
@@ -154,7 +154,10 @@ fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
     let log = broker.process().log();
     let said: Vec<_> = log.lines().filter(|line| line.contains("records cannot be served")).collect();
     assert_eq!(said.len(), 1, "{log}");
-    assert!(["ERROR", "partition=0", "chain=", ".log", "offset=10", "position"].iter().all(|word| said[0].contains(word)), "{said:?}");
+    assert!(
+        ["ERROR", "partition=0", "chain=", ".log", "offset=10", "position"].iter().all(|word| said[0].contains(word)),
+        "{said:?}"
+    );
 }
 
 /// Changes one byte of the value of one of the batches.
