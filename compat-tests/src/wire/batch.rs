@@ -52,13 +52,28 @@ impl BatchBuilder {
 
     /// Adds a record without headers at `timestamp`.
     pub fn push_at(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> &mut Self {
+        self.push_with(timestamp, key, value, &[])
+    }
+
+    /// Adds a record with headers at `timestamp`.
+    pub fn push_with(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, &[u8])],
+    ) -> &mut Self {
         let mut body = vec![0u8];
         put_varlong(&mut body, timestamp - self.base_timestamp);
         put_varlong(&mut body, i64::from(self.count));
         put_field(&mut body, key);
         put_field(&mut body, value);
         let value_end = body.len();
-        put_varlong(&mut body, 0);
+        put_varlong(&mut body, headers.len() as i64);
+        for (name, value) in headers {
+            put_field(&mut body, Some(name.as_bytes()));
+            put_field(&mut body, Some(value));
+        }
         put_varlong(&mut self.records, body.len() as i64);
         self.last_value_at = self.records.len() + value_end - value.map_or(0, <[u8]>::len);
         self.records.extend_from_slice(&body);
@@ -70,6 +85,11 @@ impl BatchBuilder {
     /// Where the value of the record pushed last begins in the finished, uncompressed batch.
     pub fn last_value_at(&self) -> usize {
         HEADER_LEN + self.last_value_at
+    }
+
+    /// The records as they stand in an uncompressed batch.
+    pub fn payload(&self) -> &[u8] {
+        &self.records
     }
 
     /// Bytes the finished, uncompressed batch will have.

@@ -6,6 +6,7 @@
 
 pub mod batch;
 mod calls;
+pub mod codec;
 mod connection;
 mod fetch;
 mod group;

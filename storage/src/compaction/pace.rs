@@ -27,7 +27,7 @@ impl Pace {
 
     /// Counts bytes; how long to pause now.
     pub fn after(&mut self, bytes: u64, now: Instant) -> Duration {
-        if !(self.bytes_per_second > 0.0) {
+        if self.bytes_per_second <= 0.0 {
             return Duration::ZERO;
         }
         let cost =
