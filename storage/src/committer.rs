@@ -115,7 +115,8 @@ impl Committer {
 impl Rounds {
     fn run(&mut self) {
         loop {
-            let gathered = self.store.commits.take();
+            let mut gathered = self.store.commits.take();
+            gathered.between.drain(..).for_each(|work| work());
             let stopping = gathered.stopping;
             let again = self.round(gathered);
             if stopping {

@@ -190,6 +190,8 @@ impl Default for StorageOptions {
 pub struct CleanerOptions {
     /// Whether anything is compacted (`enable`).
     pub enabled: bool,
+    /// How many threads compact (`threads`).
+    pub threads: usize,
     /// Memory for keys, bytes (`dedupe.buffer.size`).
     pub dedupe_buffer_bytes: u64,
     /// How full the memory for keys may get (`io.buffer.load.factor`).
@@ -206,6 +208,7 @@ impl Default for CleanerOptions {
     fn default() -> Self {
         Self {
             enabled: true,
+            threads: 1,
             dedupe_buffer_bytes: 128 << 20,
             dedupe_load_factor: 0.9,
             io_buffer_bytes: 512 << 10,

@@ -15,7 +15,6 @@ mod batches;
 mod catalog;
 mod commit;
 mod committer;
-#[allow(dead_code, reason = "the cleaner that runs it is not there yet")]
 mod compaction;
 mod config;
 mod error;
@@ -49,6 +48,7 @@ mod topics;
 mod trusted;
 mod union;
 
+pub use compaction::CleanerStats;
 pub use config::{
     CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
 };

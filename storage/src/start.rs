@@ -76,6 +76,7 @@ pub fn open(dirs: &[PathBuf], options: StorageOptions) -> Result<(Shared, Recove
         topics: RwLock::new(topics),
         changing: Mutex::new(()),
         members: Members::new(members),
+        cleaning: Arc::default(),
     };
     Ok((shared, report))
 }

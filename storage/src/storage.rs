@@ -11,6 +11,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::catalog::{ProducersRecord, Row, TopicRecord};
+use crate::compaction::{CleanerStats, Cleaners, Work};
 use crate::config::{LogConfig, StorageOptions};
 use crate::error::{OpenError, StoreError, TopicError};
 use crate::ids::{PartitionId, StoreId, new_topic_id};
@@ -31,6 +32,7 @@ pub struct Storage {
     shared: Arc<Shared>,
     producer_ids: Mutex<std::ops::Range<u64>>,
     steward: Mutex<Option<Steward>>,
+    cleaners: Mutex<Option<Cleaners>>,
 }
 
 /// What those who look after the data share with those who use them.
@@ -47,6 +49,8 @@ pub(crate) struct Shared {
     pub changing: Mutex<()>,
     /// The stores with their threads.
     pub members: Members,
+    /// What the cleaners share.
+    pub cleaning: Arc<Work>,
 }
 
 impl Storage {
@@ -61,8 +65,14 @@ impl Storage {
         let shared = Arc::new(shared);
         let io = |source| OpenError::Io { dir: dirs.first().cloned().unwrap_or_default(), source };
         let steward = Steward::start(&shared, dirs).map_err(io)?;
+        let cleaners = Cleaners::start(&shared).map_err(io)?;
         report.elapsed = begun.elapsed();
-        let storage = Self { shared, producer_ids: Mutex::new(0..0), steward: Mutex::new(Some(steward)) };
+        let storage = Self {
+            shared,
+            producer_ids: Mutex::new(0..0),
+            steward: Mutex::new(Some(steward)),
+            cleaners: Mutex::new(Some(cleaners)),
+        };
         Ok((Arc::new(storage), report))
     }
 
@@ -170,12 +180,18 @@ impl Storage {
         self.shared.stores.all().iter().map(|store| store.stats()).collect()
     }
 
+    /// The cleaners in numbers, since the start.
+    pub fn cleaner_stats(&self) -> CleanerStats {
+        self.shared.cleaning.stats()
+    }
+
     /// Commits what is pending, seals the open chains, removes the journals. The last call; a second one does nothing. Blocking.
     ///
     /// # Errors
     /// When something could not be made durable; the next start then recovers.
     pub fn shutdown(&self) -> Result<(), StoreError> {
         self.shared.stores.close();
+        drop(lock(&self.cleaners).take());
         drop(lock(&self.steward).take());
         let logs = self.shared.logs();
         logs.iter().for_each(|log| log.await_writer());
@@ -241,6 +257,7 @@ impl Drop for Storage {
     /// Without `shutdown` this is a crash as far as the data are concerned, but no thread stays behind.
     fn drop(&mut self) {
         self.shared.stores.close();
+        drop(lock(&self.cleaners).take());
         drop(lock(&self.steward).take());
         self.shared.members.stop();
     }

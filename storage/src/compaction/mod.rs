@@ -13,6 +13,7 @@
 //!
 //! Source: Apache Kafka, `LogCleaner`, `LogCleanerManager`, `SkimpyOffsetMap`.
 
+mod cleaner;
 mod filter;
 mod offset_map;
 mod pace;
@@ -22,5 +23,11 @@ mod pass_tests;
 mod plan;
 mod source;
 mod target;
+mod work;
+
+pub use cleaner::Cleaners;
+pub use pass::Compacted;
+pub use plan::{LogFacts, SegmentFacts};
+pub use work::{CleanerStats, Work};
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,11 @@
 //!
 //! Source: Apache Kafka, `LeaderEpochFileCache`.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use super::PartitionLog;
-use crate::catalog::ChainRecord;
+use crate::catalog::{ChainRecord, LeaderEpoch};
 
 /// Where a leader epoch ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,17 @@ impl PartitionLog {
     /// The largest epoch not above `epoch`, and where it ends; `None` when no such epoch is known (`endOffsetFor`).
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<EpochEnd> {
         end_for(&self.epochs, epoch, self.log_end.load(Ordering::Acquire))
+    }
+
+    /// The leader epochs of the records in `offsets`, as the row of a copy has them.
+    pub(super) fn leader_epochs(&self, offsets: Range<i64>) -> Vec<LeaderEpoch> {
+        let ends = self.epochs.iter().skip(1).map(|next| next.start).chain([i64::MAX]);
+        let within = self.epochs.iter().zip(ends).filter(|(entry, end)| entry.start < offsets.end && *end > offsets.start);
+        let clipped = |(entry, _): (&EpochStart, i64)| LeaderEpoch {
+            epoch: u32::try_from(entry.epoch).unwrap_or(0),
+            start: entry.start.max(offsets.start),
+        };
+        within.map(clipped).collect()
     }
 
     /// The leader epoch of the record at `offset`.

@@ -9,6 +9,7 @@
 
 mod append;
 mod chain;
+mod compact;
 mod epochs;
 mod lookup;
 mod producers;
@@ -31,6 +32,7 @@ use crate::segment::Segment;
 use crate::stores::Stores;
 
 pub use append::{AppendOrigin, Appended};
+pub(crate) use compact::{Cleanable, Swap, SwapError};
 pub use chain::{Pending, Unsynced};
 pub use epochs::EpochEnd;
 pub use lookup::TimestampOffset;
@@ -70,6 +72,7 @@ pub struct PartitionLog {
     /// Where each leader epoch began, in order; this start's is the last.
     epochs: Vec<EpochStart>,
     log_start: i64,
+    cleaned_to: AtomicI64,
     high_watermark: AtomicI64,
     log_end: AtomicI64,
     waiters: Waiters,
@@ -98,6 +101,7 @@ impl PartitionLog {
             segments: RwLock::new(Arc::new(chains.iter().flat_map(PlacedChain::segments).collect())),
             epochs: EpochStart::of_chains(records, stores.epoch, end),
             log_start: chains.first().map_or(0, |chain| chain.record.start),
+            cleaned_to: AtomicI64::new(0),
             high_watermark: AtomicI64::new(end),
             log_end: AtomicI64::new(end),
             waiters: Waiters::default(),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
 use catena_storage::{
-    AppendError, AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions, Topic,
+    AppendError, AppendOrigin, Appended, CleanerOptions, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions, Topic,
 };
 use tempfile::TempDir;
 
@@ -141,6 +142,17 @@ impl Case {
     }
 
     #[allow(dead_code)]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// With other settings from the next start on.
+    #[allow(dead_code)]
+    pub fn reconfigured(self, config: LogConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    #[allow(dead_code)]
     pub fn stopped(self) -> Self {
         self.storage.shutdown().unwrap();
         self.crashed()
@@ -168,7 +180,9 @@ pub struct Durable {
 }
 
 fn open(dir: &Path, config: &LogConfig, journal_segment_bytes: u64) -> Arc<Storage> {
-    let options = StorageOptions { journal_segment_bytes, log_defaults: config.clone(), ..StorageOptions::default() };
+    let cleaner = CleanerOptions { backoff: Duration::from_millis(5), ..CleanerOptions::default() };
+    let log_defaults = config.clone();
+    let options = StorageOptions { journal_segment_bytes, log_defaults, cleaner, ..StorageOptions::default() };
     Storage::open(&[dir.to_owned()], options).unwrap().0
 }
 
