@@ -13,6 +13,10 @@ use crate::config::error::{ConfigError, Warning};
 use crate::config::settings::{Settings, definition};
 use crate::config::{Config, FetchConfig, GroupConfig, NetConfig, TopicDefaults, listeners, topic, value};
 
+const DEDUPE_BUFFER: &str = "log.cleaner.dedupe.buffer.size";
+/// Each cleaner has more memory for keys than this, bytes.
+const DEDUPE_BYTES_MIN: u64 = 1 << 20;
+
 /// Resolves everything.
 pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError> {
     let (listeners, warnings) = listeners::resolve(&settings)?;
@@ -146,14 +150,20 @@ fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
 }
 
 fn cleaner(settings: &Settings) -> Result<CleanerOptions, ConfigError> {
-    Ok(CleanerOptions {
+    let options = CleanerOptions {
         enabled: settings.flag("log.cleaner.enable")?,
-        dedupe_buffer_bytes: size(settings, "log.cleaner.dedupe.buffer.size")? as u64,
+        threads: settings.number("log.cleaner.threads")?,
+        dedupe_buffer_bytes: size(settings, DEDUPE_BUFFER)? as u64,
         dedupe_load_factor: settings.number("log.cleaner.io.buffer.load.factor")?,
         io_buffer_bytes: size(settings, "log.cleaner.io.buffer.size")?,
         bytes_per_second_max: settings.number("log.cleaner.io.max.bytes.per.second")?,
         backoff: millis(settings, "log.cleaner.backoff.ms")?,
-    })
+    };
+    // As `KafkaConfig.validateValues`, which divides by the number of threads.
+    if options.dedupe_buffer_bytes / (options.threads as u64).max(1) <= DEDUPE_BYTES_MIN || options.threads == 0 {
+        return Err(refuse(settings, DEDUPE_BUFFER, "must be at least 1MB per cleaner thread.")?);
+    }
+    Ok(options)
 }
 
 /// A time for which the table has no lower bound; negative is refused here.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use catena_storage::StoreStats;
+use catena_storage::{CleanerStats, StoreStats};
 
 use super::text::Samples;
 use crate::broker::Broker;
@@ -101,6 +101,22 @@ families! {
     Gauge "catena_store_cold_read_buffer_bytes" "Memory for what was read and is not sent yet (`catena.cold.read.buffer.bytes`)." = |broker, out| out.value(broker.cold_reads.buffer_bytes());
     Counter "catena_store_damaged_places_total" ["dir"] "Places in segments where a reader met a damaged record batch, which is not served; the log says where." = |broker, out| stores(broker, out, |store| store.reads.damaged);
     Counter "catena_store_unreadable_places_total" ["dir"] "Places in segments that the disk could not read; the log says where." = |broker, out| stores(broker, out, |store| store.reads.unreadable);
+    Counter "catena_cleaner_passes_total" "Passes of compaction over a log that were finished." = |broker, out| out.value(cleaner(broker).passes);
+    Counter "catena_cleaner_read_bytes_total" "Bytes of record batches that these passes read." = |broker, out| out.value(cleaner(broker).bytes_read);
+    Counter "catena_cleaner_written_bytes_total" "Bytes of record batches that they wrote." = |broker, out| out.value(cleaner(broker).bytes_written);
+    Counter "catena_cleaner_keyless_records_total" "Records without a key, dropped from compacted topics." = |broker, out| out.value(cleaner(broker).keyless_records);
+    Gauge "catena_cleaner_buffer_utilization_percent" "How full the memory for keys was in the last pass (Kafka's max-buffer-utilization-percent)." = |broker, out| out.value(cleaner(broker).buffer_utilization_percent);
+    Gauge "catena_cleaner_recopy_percent" "Bytes the last pass wrote of those it read (cleaner-recopy-percent)." = |broker, out| out.value(cleaner(broker).recopy_percent);
+    Gauge "catena_cleaner_clean_seconds" "How long the last pass took (max-clean-time-secs)." = |broker, out| out.value(cleaner(broker).clean_time.as_secs_f64());
+    Gauge "catena_cleaner_compaction_delay_seconds" "By how much the log that waits longest is over its max.compaction.lag.ms (max-compaction-delay-secs)." = |broker, out| out.value(cleaner(broker).delay_ms_max / 1000);
+    Gauge "catena_cleaner_max_dirty_percent" "The largest share of not yet compacted bytes of all logs (max-dirty-percent)." = |broker, out| out.value(cleaner(broker).dirty_percent_max);
+    Gauge "catena_cleaner_uncleanable_partitions" "Logs that cannot be compacted, each named in the log (uncleanable-partitions-count)." = |broker, out| out.value(cleaner(broker).uncleanable_partitions);
+    Gauge "catena_cleaner_uncleanable_bytes" "Their bytes (uncleanable-bytes)." = |broker, out| out.value(cleaner(broker).uncleanable_bytes);
+    Gauge "catena_cleaner_idle_seconds" "Since a cleaner last looked for work (time-since-last-run-ms)." = |broker, out| out.value(cleaner(broker).since_last_run.unwrap_or_default().as_secs_f64());
+}
+
+fn cleaner(broker: &Broker) -> CleanerStats {
+    broker.storage.cleaner_stats()
 }
 
 fn producers(broker: &Broker) -> u64 {

@@ -43,7 +43,7 @@ impl Cleaners {
     pub fn start(shared: &Arc<Shared>) -> io::Result<Self> {
         let work = shared.cleaning.clone();
         let mut cleaners = Self { work: work.clone(), threads: Vec::new() };
-        let threads = if shared.options.cleaner.enabled { shared.options.cleaner.threads.max(1) } else { 0 };
+        let threads = if shared.options.cleaner.enabled { shared.options.cleaner.threads } else { 0 };
         for _ in 0..threads {
             let mut cleaner = Cleaner::new(shared.clone(), work.clone(), threads);
             let thread = std::thread::Builder::new().name("clean".into()).spawn(move || cleaner.run())?;
