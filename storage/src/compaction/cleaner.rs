@@ -151,7 +151,7 @@ impl Cleaner {
         let store = self.store_for(job)?;
         let now_ms = now_ms();
         let later = |error: StoreError| Failure::Later(error.to_string());
-        let producers = job.log.last_offsets_of_producers(now_ms).map_err(later)?;
+        let producers = job.log.last_offsets_of_producers(candidate.end_max, now_ms).map_err(later)?;
         let chain = self.shared.stores.next_chain(&store);
         let mut options = self.shared.options.cleaner.clone();
         options.dedupe_buffer_bytes /= self.threads as u64;

@@ -89,19 +89,16 @@ impl PartitionLog {
         self.cleaned_to.store(offset, Ordering::Release);
     }
 
-    /// Live producers, and the offset of the last record of each.
+    /// Live producers whose last record is below `end`, and its offset.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(crate) fn last_offsets_of_producers(&self, now_ms: i64) -> Result<HashMap<i64, i64>, StoreError> {
-        let config = self.config();
-        let known = self.writer().producers.clone();
-        let mut table = known.map_or_else(|| self.load_producers(&config, now_ms), Ok)?;
-        table.expire(now_ms, config.producer_id_expiration_ms);
-        let last = |(id, entry): (i64, &crate::producer_state::ProducerEntry)| {
-            entry.batches.back().map(|batch| (id, batch.last_offset))
-        };
-        Ok(table.iter().filter_map(last).collect())
+    pub(crate) fn last_offsets_of_producers(&self, end: i64, now_ms: i64) -> Result<HashMap<i64, i64>, StoreError> {
+        self.load_producers(now_ms)?;
+        self.expire_producers(now_ms);
+        let writer = self.writer();
+        let last = writer.producers.iter().flat_map(|producers| producers.iter());
+        Ok(last.map(|(id, entry)| (id, entry.last_offset())).filter(|(_, last)| *last < end).collect())
     }
 
     /// Puts the new chain in its place. To be called by the committer of its store, between rounds.
