@@ -76,7 +76,10 @@ impl<L> Commits<L> {
     /// Waits until there is something to commit, or the store stops.
     pub fn take(&self) -> Gathered<L> {
         let idle = |gathering: &mut Gathering<L>| {
-            gathering.dirty.is_empty() && gathering.left.is_empty() && gathering.between.is_empty() && !gathering.stopping
+            gathering.dirty.is_empty()
+                && gathering.left.is_empty()
+                && gathering.between.is_empty()
+                && !gathering.stopping
         };
         let mut gathering = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         Gathered {

@@ -213,7 +213,8 @@ fn no_value_is_lost_whenever_it_crashes() {
         case = if random.random_ratio(1, 4) { case.stopped() } else { case.crashed() };
         let left = rows(&case, 0);
         assert!(left.is_sorted_by_key(|row| row.0), "life {life}: offsets rise");
-        let found: BTreeMap<u32, (i64, u64)> = left.into_iter().map(|(at, key, value)| (key, (at, value.unwrap()))).collect();
+        let found: BTreeMap<u32, (i64, u64)> =
+            left.into_iter().map(|(at, key, value)| (key, (at, value.unwrap()))).collect();
         assert_eq!(found, model, "life {life}");
     }
     let last = model.len();

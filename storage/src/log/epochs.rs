@@ -50,7 +50,8 @@ impl PartitionLog {
     /// The leader epochs of the records in `offsets`, as the row of a copy has them.
     pub(super) fn leader_epochs(&self, offsets: Range<i64>) -> Vec<LeaderEpoch> {
         let ends = self.epochs.iter().skip(1).map(|next| next.start).chain([i64::MAX]);
-        let within = self.epochs.iter().zip(ends).filter(|(entry, end)| entry.start < offsets.end && *end > offsets.start);
+        let within =
+            self.epochs.iter().zip(ends).filter(|(entry, end)| entry.start < offsets.end && *end > offsets.start);
         let clipped = |(entry, _): (&EpochStart, i64)| LeaderEpoch {
             epoch: u32::try_from(entry.epoch).unwrap_or(0),
             start: entry.start.max(offsets.start),

@@ -32,8 +32,8 @@ use crate::segment::Segment;
 use crate::stores::Stores;
 
 pub use append::{AppendOrigin, Appended};
-pub(crate) use compact::{Cleanable, Swap, SwapError};
 pub use chain::{Pending, Unsynced};
+pub(crate) use compact::{Cleanable, Swap, SwapError};
 pub use epochs::EpochEnd;
 pub use lookup::TimestampOffset;
 pub(crate) use producers::{SnapshotState, TakenSnapshot};

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
 use catena_storage::{
-    AppendError, AppendOrigin, Appended, CleanerOptions, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions, Topic,
+    AppendError, AppendOrigin, Appended, CleanerOptions, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage,
+    StorageOptions, Topic,
 };
 use tempfile::TempDir;
 
