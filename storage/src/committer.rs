@@ -5,9 +5,10 @@
 //! 2. Make the bytes durable: through the journal (one write, one `fdatasync`, however many segments), or, where few
 //!    segments hold much, by syncing those directly, which saves the second write.
 //! 3. Tell the catalog of new chains and segments, all in one transaction.
-//! 4. Publish: high watermarks, the readers' limits, the generation.
+//! 4. Where there are other stores: have them set offsets aside, so that a start without this one uses none of its offsets.
+//! 5. Publish: high watermarks, the readers' limits.
 //!
-//! What must always hold: the order 2, 3, 4. A round that fails hands its logs to another store. Where there is none, want of space is
+//! What must always hold: the order of 2 to 5. A round that fails hands its logs to another store. Where there is none, want of space is
 //! tried again with the next round and the bytes stay where they are; any other failure ends the store, and its committer stays only
 //! to send away those who come too late.
 //!
@@ -139,6 +140,8 @@ impl Rounds {
         let outcome = self.store.check_alive().and_then(|()| self.make_durable(&pending));
         match outcome.and_then(|()| self.register(&pending, &gathered.left)) {
             Ok(()) => {
+                let reservations: Vec<_> = pending.iter().filter_map(|pending| pending.reservation).collect();
+                self.stores.reserve(&self.store, &reservations);
                 pending.iter().for_each(|pending| pending.log.committed(pending));
                 self.hand_over_complete(&pending);
                 self.store.counters.commits.fetch_add(1, Ordering::Relaxed);

@@ -8,7 +8,8 @@
 //! - This crate knows batches and offsets; it knows no API and no wire error code.
 //!
 //! From top to bottom: `storage` (topics, open, shutdown) -> `log` (one partition) -> `committer` (durability, through `journal`)
-//! -> `segment` (`mapping`, `index`) and `catalog`; `recovery` and `shutdown` are the two ends of a life.
+//! -> `segment` (`mapping`, `index`) and `catalog`; `union` (what several catalogs know together) and `placement` (which store takes
+//! a chain) decide; `recovery` and `shutdown` are the two ends of a life.
 
 mod append_check;
 mod batches;
@@ -23,6 +24,7 @@ pub mod fs;
 mod ids;
 mod index;
 mod journal;
+mod known;
 mod log;
 mod mapping;
 mod members;

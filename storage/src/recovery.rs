@@ -19,11 +19,11 @@ use std::time::Duration;
 use catena_protocol::batch::crc_matches;
 
 use crate::batches::Batches;
-use crate::catalog::{Catalog, ChainRecord, Row};
+use crate::catalog::{Catalog, ChainRecord};
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::fs::{self, File, FileSystem, Open};
-use crate::ids::{ChainId, SegmentId};
+use crate::ids::{ChainId, PartitionId, SegmentId};
 use crate::index::Index;
 use crate::journal;
 use crate::mapping::MappedFile;
@@ -104,24 +104,23 @@ pub fn remove_journal(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
 }
 
 impl Recovered {
-    /// A row of the store's catalog, with what was found out about it.
-    pub fn known(&self, row: Row) -> Row {
-        match row {
-            Row::Chain(chain) if self.open.contains(&chain.id) => {
-                let found = self.chains.iter().find(|found| found.id == chain.id);
-                Row::Chain(found.cloned().unwrap_or(chain))
-            }
-            row => row,
-        }
+    /// The chains of a partition that were open.
+    pub fn open_of(&self, partition: PartitionId) -> impl Iterator<Item = ChainId> {
+        let here = self.chains.iter().filter(move |chain| chain.partition == partition);
+        here.map(|chain| chain.id).filter(|chain| self.open.contains(chain))
     }
 
-    /// The chains that were open, sealed where `end_of` says.
+    /// The chains that were open, sealed where `end_of` says; where it says nothing, behind their last record.
     ///
     /// # Errors
     /// When a segment that has to be cut cannot be read.
-    pub fn sealed(&self, files: &Arc<ChainFiles>, end_of: impl Fn(&ChainRecord) -> i64) -> io::Result<Vec<Row>> {
+    pub fn sealed(
+        &self,
+        files: &Arc<ChainFiles>,
+        end_of: impl Fn(&ChainRecord) -> Option<i64>,
+    ) -> io::Result<Vec<ChainRecord>> {
         let open = self.chains.iter().filter(|chain| self.open.contains(&chain.id));
-        open.map(|chain| seal(files, chain.clone(), end_of(chain)).map(Row::Chain)).collect()
+        open.map(|chain| end_of(chain).map_or_else(|| Ok(chain.clone()), |end| seal(files, chain.clone(), end))).collect()
     }
 }
 

@@ -10,12 +10,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::catalog::Row;
 use crate::error::{OpenError, StoreError};
 use crate::recovery::{self, RecoveryReport};
-use crate::start::{Found, Places, member, open_known, remembered, rows_of, settle};
+use crate::known::{Known, Places};
+use crate::start::{Found, member, open_known, remembered, rows_of, settle};
 use crate::storage::{Shared, lock};
 use crate::store::Store;
-use crate::union;
+use crate::union::{StoreRows, Union};
 
 /// Opens the store in `dir` and lets it take part.
 ///
@@ -33,22 +35,31 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
     let found = Found { dir: dir.to_owned(), opened, recovered };
 
     let _changing = lock(&shared.changing);
-    let mut rows = rows_of(&found)?;
+    let mut rows = vec![rows_of(&found)?];
     for store in &alive {
-        rows.extend(store.catalog.rows().map_err(damaged)?);
+        rows.push(StoreRows { store: store.id, rows: store.catalog.rows().map_err(damaged)? });
     }
-    let present: Vec<_> = alive.iter().map(|store| store.id).chain([found.opened.identity.store]).collect();
-    let united = union::resolve(rows, &present);
-    settle(&options.fs, &found, &united).map_err(damaged)?;
+    let united = Union::of(&rows, shared.stores.epoch);
+    united.report();
+    let mut known = Known::new(united);
+    // The logs know better than the catalogs what was promised: a chain that took the place of another may not be written down yet.
+    for log in shared.logs() {
+        found.recovered.open_of(log.id()).for_each(|chain| known.limit(chain, log.sealed_end(chain)));
+    }
+    settle(&options.fs, &found, &mut known).map_err(damaged)?;
     let (store, lock) = found.into_store(options);
     let member = member(&store, lock, &shared.stores, options).map_err(io)?;
     shared.stores.put(store.clone());
     shared.members.add(member);
+    let reservations = shared.logs().iter().filter_map(|log| log.reservation_now()).map(Row::Reservation).collect::<Vec<_>>();
+    store.catalog.learn(&reservations).map_err(damaged)?;
     shared.stores.alive().iter().for_each(|from| shared.stores.spread(from));
     let places = Places::of(&shared.stores, &options.fs);
     for log in shared.logs() {
-        if let Some(view) = united.partitions.get(&log.id()) {
-            log.see(&places.placed(view));
+        // One that had nowhere to go still is where it was.
+        log.leave_failed();
+        if let Some((chains, _)) = known.partition(log.id(), &places) {
+            log.see(store.id, &chains);
         }
     }
     Ok(store)

@@ -222,11 +222,6 @@ impl Segment {
         self.set_complete();
     }
 
-    /// Whether its store can be used.
-    pub fn is_usable(&self) -> bool {
-        self.files.check_alive().is_ok()
-    }
-
     /// What the catalog should know.
     pub fn summary(&self) -> SegmentSummary {
         SegmentSummary { base_offset: self.id.base_offset, len: self.len(), max_timestamp: self.max_timestamp() }

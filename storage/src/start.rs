@@ -11,19 +11,19 @@
 //! What must always hold: nothing is removed before 5, so a crash in the middle begins again with 1; a store that cannot be used is left
 //! out and its chains are known to be away; a directory that was named by mistake ends the start.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
-use crate::catalog::{ChainRecord, Row, StoreRecord};
+use crate::catalog::{Row, StoreRecord};
 use crate::committer::Committer;
 use crate::config::StorageOptions;
 use crate::error::{OpenError, StoreError};
 use crate::files::ChainFiles;
 use crate::fs::{File, FileSystem};
-use crate::ids::{PartitionId, StoreId};
-use crate::log::{PartitionLog, PlacedChain};
+use crate::ids::PartitionId;
+use crate::known::{Known, Places};
+use crate::log::PartitionLog;
 use crate::members::{Member, Members};
 use crate::open::{self, Opened};
 use crate::recovery::{self, Recovered, RecoveryReport};
@@ -32,7 +32,7 @@ use crate::store::{Store, chains_dir};
 use crate::stores::Stores;
 use crate::sweep;
 use crate::topics::{Topic, Topics};
-use crate::union::{self, ChainView, PartitionView, Union};
+use crate::union::{StoreRows, Union};
 
 /// A store that was opened, and what its recovery found.
 pub struct Found {
@@ -53,18 +53,16 @@ pub fn open(dirs: &[PathBuf], options: StorageOptions) -> Result<(Shared, Recove
     let epoch = next_epoch(&opened)?;
     let mut report = RecoveryReport::default();
     let found = recover_all(&options.fs, opened, &mut report)?;
-    let mut rows = Vec::new();
+    let rows = found.iter().map(rows_of).collect::<Result<Vec<_>, _>>()?;
+    let united = Union::of(&rows, epoch);
+    united.report();
+    let mut known = Known::new(united);
     for store in &found {
-        rows.extend(rows_of(store)?);
-    }
-    let present: Vec<StoreId> = found.iter().map(|store| store.opened.identity.store).collect();
-    let united = union::resolve(rows, &present);
-    for store in &found {
-        settle(&options.fs, store, &united).map_err(|error| damaged(&store.dir, &error))?;
+        settle(&options.fs, store, &mut known).map_err(|error| damaged(&store.dir, &error))?;
     }
     let (all, locks): (Vec<_>, Vec<_>) = found.into_iter().map(|found| found.into_store(&options)).unzip();
     let stores = Arc::new(Stores::new(epoch, all.clone()));
-    let topics = load_topics(&stores, &options, &united, &Places::of(&stores, &options.fs));
+    let topics = load_topics(&stores, &options, &known, &Places::of(&stores, &options.fs));
     let begin = |(store, lock): (&Arc<Store>, Arc<dyn File>)| {
         member(store, lock, &stores, &options).map_err(|source| OpenError::Io { dir: store.dir.clone(), source })
     };
@@ -195,19 +193,29 @@ fn recover_all(
     }
 }
 
-/// All rows of a store, its open chains with the ends that its recovery found.
-pub fn rows_of(found: &Found) -> Result<Vec<Row>, OpenError> {
+/// All rows of a store.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn rows_of(found: &Found) -> Result<StoreRows, OpenError> {
     let rows = found.opened.catalog.rows().map_err(|error| damaged(&found.dir, &error))?;
-    Ok(rows.into_iter().map(|row| found.recovered.known(row)).collect())
+    Ok(StoreRows { store: found.opened.identity.store, rows })
 }
 
 /// Seals what was open, learns what was missed, removes the journal.
-pub fn settle(fs: &Arc<dyn FileSystem>, found: &Found, united: &Union) -> Result<(), StoreError> {
+///
+/// # Errors
+/// Of the store.
+pub fn settle(fs: &Arc<dyn FileSystem>, found: &Found, known: &mut Known) -> Result<(), StoreError> {
     let files = Arc::new(ChainFiles::new(fs.clone(), chains_dir(&found.dir)));
-    let sealed =
-        found.recovered.sealed(&files, |chain| united.end_of(chain)).map_err(|error| StoreError::of_write(&error))?;
-    found.opened.catalog.apply(&sealed)?;
-    recovery::remove_journal(fs.as_ref(), &found.dir).map_err(|error| StoreError::of_write(&error))
+    let failed = |error: io::Error| StoreError::of_write(&error);
+    let sealed = found.recovered.sealed(&files, |chain| known.end_of(chain)).map_err(failed)?;
+    let store = found.opened.identity.store;
+    let rows: Vec<Row> = sealed.iter().cloned().map(Row::Chain).chain(known.obsolete(store)).collect();
+    found.opened.catalog.learn(known.lacking(store))?;
+    found.opened.catalog.apply(&rows)?;
+    known.seal(sealed);
+    recovery::remove_journal(fs.as_ref(), &found.dir).map_err(failed)
 }
 
 fn damaged(dir: &Path, error: &StoreError) -> OpenError {
@@ -229,41 +237,14 @@ pub fn member(
     Ok(Member { store: store.clone(), committer, sweeper, lock })
 }
 
-/// Where the files of each known store are; those of one that is away cannot be used.
-pub struct Places {
-    files: HashMap<StoreId, Arc<ChainFiles>>,
-    away: Arc<ChainFiles>,
-}
-
-impl Places {
-    /// Of the stores that are there.
-    pub fn of(stores: &Stores, fs: &Arc<dyn FileSystem>) -> Self {
-        let files = stores.all().iter().map(|store| (store.id, store.files.clone())).collect();
-        let away = Arc::new(ChainFiles::new(fs.clone(), PathBuf::new()));
-        away.fail(&"the store is away".into());
-        Self { files, away }
-    }
-
-    /// The chains of a partition with their places.
-    pub fn placed(&self, view: &PartitionView) -> Vec<PlacedChain> {
-        let place = |chain: &ChainView| PlacedChain {
-            files: self.files.get(&chain.row.id.store).unwrap_or(&self.away).clone(),
-            record: ChainRecord { end: Some(chain.end), ..chain.row.clone() },
-        };
-        view.chains.iter().map(place).collect()
-    }
-}
-
-fn load_topics(stores: &Arc<Stores>, options: &StorageOptions, united: &Union, places: &Places) -> Topics {
+fn load_topics(stores: &Arc<Stores>, options: &StorageOptions, known: &Known, places: &Places) -> Topics {
     let mut topics = Topics::default();
-    let none = PartitionView::default();
-    for record in &united.topics {
+    for record in known.topics() {
         let config = (options.log_config)(&record.configs, &options.log_defaults);
         let log = |index| {
             let id = PartitionId { topic: record.id, index };
-            let view = united.partitions.get(&id).unwrap_or(&none);
-            let chains = places.placed(view);
-            Arc::new(PartitionLog::new(stores.clone(), id, config.clone(), &chains, view.next_offset))
+            let (chains, end) = known.partition(id, places).unwrap_or_default();
+            Arc::new(PartitionLog::new(stores.clone(), id, config.clone(), &chains, end))
         };
         topics.put(&Arc::new(Topic::new(record, (0..record.partitions).map(log).collect())));
     }

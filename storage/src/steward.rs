@@ -21,8 +21,9 @@ use crate::storage::Shared;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How often it looks whether a store that is away has come back.
-const RETURN_INTERVAL: Duration = Duration::from_secs(3);
+/// How soon it looks whether a store that is away has come back: at first, and after many attempts.
+const RETURN_MIN: Duration = Duration::from_secs(2);
+const RETURN_MAX: Duration = Duration::from_secs(60);
 
 /// The steward's thread; ends when this is dropped.
 pub struct Steward {
@@ -38,7 +39,7 @@ impl Steward {
     /// When the system refuses a thread.
     pub fn start(shared: &Arc<Shared>, dirs: &[PathBuf]) -> io::Result<Self> {
         let (wake, woken) = bounded(1);
-        let mut rounds = Rounds { shared: shared.clone(), dirs: dirs.to_vec(), looked_for_returns: Instant::now() };
+        let mut rounds = Rounds { shared: shared.clone(), watched: dirs.iter().map(|dir| Watched::new(dir)).collect() };
         let run = move || {
             while woken.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
                 rounds.look();
@@ -65,8 +66,7 @@ impl Drop for Steward {
 
 struct Rounds {
     shared: Arc<Shared>,
-    dirs: Vec<PathBuf>,
-    looked_for_returns: Instant,
+    watched: Vec<Watched>,
 }
 
 impl Rounds {
@@ -77,10 +77,7 @@ impl Rounds {
         if all.iter().any(|store| store.check_alive().is_err()) {
             leave_failed(&self.shared);
         }
-        if self.looked_for_returns.elapsed() >= RETURN_INTERVAL {
-            self.looked_for_returns = Instant::now();
-            self.dirs.iter().for_each(|dir| look_for_return(&self.shared, dir));
-        }
+        self.watched.iter_mut().for_each(|watched| watched.look(&self.shared));
         if all.len() > 1 {
             stores.alive().iter().for_each(|store| stores.spread(store));
         }
@@ -89,19 +86,36 @@ impl Rounds {
 
 /// Logs that are open in a store that has failed go on elsewhere, also those that nobody writes to; then the store's threads can end.
 fn leave_failed(shared: &Shared) {
-    let stranded = shared.logs().iter().filter(|log| !log.leave_failed()).count();
-    if stranded == 0 {
-        shared.members.dismiss_failed();
-    }
+    shared.logs().iter().for_each(|log| log.leave_failed());
+    shared.members.dismiss_failed();
 }
 
-/// A store that has come back to its directory, or a new one there, takes part again.
-fn look_for_return(shared: &Shared, dir: &Path) {
-    if shared.members.has(dir) {
-        return;
+/// A directory of `log.dirs`, and when to look whether its store has come back.
+struct Watched {
+    dir: PathBuf,
+    look_at: Instant,
+    patience: Duration,
+}
+
+impl Watched {
+    fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), look_at: Instant::now(), patience: RETURN_MIN }
     }
-    match returning::join(shared, dir) {
-        Ok(store) => tracing::info!("{}: store {} takes part again", dir.display(), store.id),
-        Err(error) => tracing::debug!("{}: still away: {error}", dir.display()),
+
+    /// A store that has come back, or a new one, takes part. One that comes and goes is looked for less and less often.
+    fn look(&mut self, shared: &Shared) {
+        if shared.members.has(&self.dir) {
+            self.look_at = Instant::now() + self.patience;
+            return;
+        }
+        if Instant::now() < self.look_at {
+            return;
+        }
+        match returning::join(shared, &self.dir) {
+            Ok(store) => tracing::info!("{}: store {} takes part", self.dir.display(), store.id),
+            Err(error) => tracing::debug!("{}: still away: {error}", self.dir.display()),
+        }
+        self.patience = (self.patience * 2).min(RETURN_MAX);
+        self.look_at = Instant::now() + self.patience;
     }
 }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,9 @@ pub struct Store {
     full: AtomicBool,
     closing: AtomicBool,
     available_bytes: AtomicU64,
-    open_chains: AtomicU64,
+    reserve_bytes: AtomicU64,
+    /// How many partitions are written here.
+    partitions: AtomicUsize,
     last_warning: Mutex<Option<Instant>>,
 }
 
@@ -107,7 +109,8 @@ impl Store {
             cordoned,
             full: AtomicBool::new(false),
             available_bytes: AtomicU64::new(0),
-            open_chains: AtomicU64::new(0),
+            reserve_bytes: AtomicU64::new(0),
+            partitions: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             last_warning: Mutex::new(None),
         }
@@ -147,11 +150,22 @@ impl Store {
         let Ok(space) = self.fs.space(&self.dir) else { return };
         self.available_bytes.store(space.available, Ordering::Relaxed);
         let reserve = RESERVE_BYTES.min(space.total / 20);
+        self.reserve_bytes.store(reserve, Ordering::Relaxed);
         if space.available < reserve {
             self.set_full(true);
         } else if space.available >= reserve * 2 {
             self.set_full(false);
         }
+    }
+
+    /// A partition is written here from now on.
+    pub fn add_partition(&self) {
+        self.partitions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A partition that was written here is not any more.
+    pub fn remove_partition(&self) {
+        self.partitions.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Says whether there is little space left.
@@ -216,13 +230,14 @@ impl Store {
 
     /// What placement goes by.
     pub fn view(&self) -> StoreView {
+        let is_full = self.full.load(Ordering::Relaxed);
         StoreView {
             id: self.id,
-            healthy: self.check_appendable().is_ok(),
-            cordoned: self.cordoned,
-            has_room: self.has_room(),
-            available_bytes: self.available_bytes.load(Ordering::Relaxed),
-            load: self.open_chains.load(Ordering::Relaxed),
+            is_healthy: self.check_appendable().is_ok(),
+            is_cordoned: self.cordoned,
+            available_bytes: if is_full { 0 } else { self.available_bytes.load(Ordering::Relaxed) },
+            reserve_bytes: self.reserve_bytes.load(Ordering::Relaxed),
+            partitions: self.partitions.load(Ordering::Relaxed),
         }
     }
 

@@ -58,6 +58,11 @@ impl Stores {
         *held = Arc::new(others.chain([store.clone()]).collect());
     }
 
+    /// The store with this id.
+    pub fn with_id(&self, id: StoreId) -> Option<Arc<Store>> {
+        self.all().iter().find(|store| store.id == id).cloned()
+    }
+
     /// A name for a new chain in `store`.
     pub fn next_chain(&self, store: &Store) -> ChainId {
         ChainId { store: store.id, epoch: self.epoch, sequence: self.next_chain.fetch_add(1, Ordering::Relaxed) }
@@ -91,18 +96,19 @@ impl Stores {
             return only.check_alive().map(|()| only.clone());
         }
         let views: Vec<StoreView> = all.iter().map(|store| store.view()).collect();
-        let chosen = placement::choose(&views, home);
+        let chosen = placement::choose(&views, home, 0);
         let found = chosen.and_then(|id| all.iter().find(|store| store.id == id).cloned());
         found.ok_or_else(|| self.why_none(&all))
     }
 
-    /// A store with room, other than `left`.
+    /// A store with room, other than `left`; what has come back to the directory of that one is another store.
     pub fn choose_instead_of(&self, left: &Store) -> Option<Arc<Store>> {
-        let others: Vec<_> =
-            self.all().iter().filter(|store| store.id != left.id && store.has_room()).cloned().collect();
-        let views: Vec<StoreView> = others.iter().map(|store| store.view()).collect();
-        let chosen = placement::choose(&views, None)?;
-        others.into_iter().find(|store| store.id == chosen)
+        let all = self.all();
+        let others = all.iter().filter(|store| !std::ptr::eq(&***store, left));
+        let views: Vec<StoreView> = others.map(|store| store.view()).collect();
+        // A partition that has lost its store goes to a cordoned one too, before it stops.
+        let chosen = placement::choose(&views, Some(left.id), 0)?;
+        all.iter().find(|store| store.id == chosen).cloned()
     }
 
     /// A full store is a better reason than a failed one: it may pass.

@@ -22,6 +22,7 @@ pub const TOPIC: u8 = 2;
 pub const PARTITION: u8 = 3;
 pub const CHAIN: u8 = 4;
 pub const RESERVATION: u8 = 5;
+/// The last one.
 pub const PRODUCERS: u8 = 6;
 /// Kinds whose keys begin with a topic and that go with it.
 pub const OF_TOPICS: [u8; 4] = [PARTITION, CHAIN, RESERVATION, PRODUCERS];
@@ -94,7 +95,10 @@ impl Row {
                 out.put_i64(partition.cleaned_to);
             }
             Self::Chain(chain) => encode_chain(&mut out, chain),
-            Self::Reservation(reserved) => out.put_i64(reserved.end),
+            Self::Reservation(reserved) => {
+                out.put_i64(reserved.start);
+                out.put_i64(reserved.end);
+            }
             Self::Producers(producers) => {
                 out.put_i64(producers.next_offset);
                 out.put_slice(&producers.bytes);
@@ -119,7 +123,8 @@ impl Row {
             }
             (RowKey::Chain(partition, id), _) => Self::Chain(decode_chain(partition, id, value)?),
             (RowKey::Reservation(partition, chain), _) => {
-                Self::Reservation(ReservationRecord { partition, chain, end: get_i64(value)? })
+                let (start, end) = (get_i64(value)?, get_i64(value)?);
+                Self::Reservation(ReservationRecord { partition, chain, start, end })
             }
             (RowKey::Producers(partition), _) => {
                 let (next_offset, bytes) = (get_i64(value)?, std::mem::take(value).to_vec());

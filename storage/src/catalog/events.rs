@@ -7,7 +7,7 @@
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::row::Row;
-use super::{Catalog, EVENTS, FOLLOWED, LAST_EVENT, META, Outcome, ROWS, decoded, read_row};
+use super::{Catalog, EVENTS, FOLLOWED, LAST_EVENT, META, Outcome, ROWS, codec, decoded, read_row};
 use crate::error::StoreError;
 use crate::ids::StoreId;
 
@@ -42,7 +42,7 @@ impl Catalog {
         Ok(up_to.map(|up_to| News { up_to, rows: events.into_iter().map(|(_, row)| row).collect() }))
     }
 
-    /// All rows as of the last event.
+    /// All rows as of the last event, but those of producers: they are large, and wanted one by one.
     ///
     /// # Errors
     /// As `events`.
@@ -51,7 +51,7 @@ impl Catalog {
             let transaction = database.begin_read()?;
             let up_to = transaction.open_table(META)?.get(LAST_EVENT)?.map_or(0, |value| value.value());
             let mut rows = Vec::new();
-            for entry in transaction.open_table(ROWS)?.iter()? {
+            for entry in transaction.open_table(ROWS)?.range(..[codec::PRODUCERS].as_slice())? {
                 let (key, value) = entry?;
                 rows.push(decoded(key.value(), value.value())?);
             }

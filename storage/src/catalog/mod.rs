@@ -140,7 +140,7 @@ impl Catalog {
         })
     }
 
-    /// All rows by key, tombstones too.
+    /// All rows but those of producers, by key, tombstones too.
     ///
     /// # Errors
     /// Of the store; a row that cannot be read is an error too.

@@ -91,6 +91,8 @@ pub struct ReservationRecord {
     pub partition: PartitionId,
     /// The chain.
     pub chain: ChainId,
+    /// The chain's first offset: its own row may not have been followed yet.
+    pub start: i64,
     /// The offset after the last one that may be used.
     pub end: i64,
 }

@@ -43,7 +43,7 @@ fn chain(topic: &TopicRecord, index: u32, epoch: u32, start: i64, end: Option<i6
 }
 
 fn reservation(chain: &ChainRecord, end: i64) -> Row {
-    Row::Reservation(ReservationRecord { partition: chain.partition, chain: chain.id, end })
+    Row::Reservation(ReservationRecord { partition: chain.partition, chain: chain.id, start: chain.start, end })
 }
 
 fn producers(chain: &ChainRecord, next_offset: i64) -> Row {
@@ -146,7 +146,11 @@ fn a_deleted_topic_takes_everything_with_it_and_gets_nothing_new() {
     case.apply(&rows(&gone));
     let without_topic: Vec<RowKey> = of_kept.into_iter().filter(|key| *key != RowKey::Topic(gone.id)).collect();
     assert_eq!(case.keys(), without_topic);
-    assert_eq!(without_topic.len(), 5);
+    assert_eq!(without_topic.len(), 4);
+    for (topic, expected) in [(&gone, false), (&kept, true)] {
+        let id = PartitionId { topic: topic.id, index: 0 };
+        assert_eq!(case.catalog.producers(id).unwrap().is_some(), expected, "{}", topic.name);
+    }
 }
 
 #[test]

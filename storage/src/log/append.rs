@@ -86,7 +86,7 @@ impl PartitionLog {
         let batch = Stamped::new(&header, &records, writer.next_offset, self.leader_epoch(), &config, now_ms);
         let segment = self.write(&mut writer, &[batch.header], batch.parts(), &config, now_ms)?;
         self.remember_producer(&mut writer, &batch.header, now_ms);
-        Ok(self.published(&mut writer, &[batch.header], &segment, &config, now_ms))
+        Ok(self.appended(&mut writer, &[batch.header], &segment, &config, now_ms))
     }
 
     /// Appends the batches in `records`, one after the other, all or none: a coordinator's records may need several.
@@ -109,7 +109,7 @@ impl PartitionLog {
         }
         let segment = self.write(&mut writer, &headers, [&bytes, &[]], &config, now_ms)?;
         headers.iter().for_each(|header| self.remember_producer(&mut writer, header, now_ms));
-        Ok(self.published(&mut writer, &headers, &segment, &config, now_ms))
+        Ok(self.appended(&mut writer, &headers, &segment, &config, now_ms))
     }
 
     fn check_open(&self) -> Result<(), AppendError> {
@@ -118,7 +118,7 @@ impl PartitionLog {
     }
 
     /// Moves the log end behind batches that are written, and joins the commit.
-    fn published(
+    fn appended(
         self: &Arc<Self>,
         writer: &mut Writer,
         headers: &[BatchHeader],
@@ -203,8 +203,9 @@ impl PartitionLog {
         let base_offset = writer.next_offset;
         let chain = writer.open.as_ref().map_or_else(|| self.stores.next_chain(store), |open| open.id);
         let segment = Arc::new(Segment::create(&store.files, SegmentId { chain, base_offset })?);
+        self.settle_in(writer, store);
         let open = writer.open.get_or_insert_with(|| OpenChain::new(chain, store, base_offset));
-        *self.published_chain() = Some(chain);
+        self.publish_from(chain);
         if let Some(full) = open.segments.last() {
             full.set_complete();
             writer.touched.retain(|touched| !Arc::ptr_eq(touched, full));

@@ -8,11 +8,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::PartitionLog;
-use crate::catalog::{ChainRecord, ProducersRecord};
+use crate::catalog::{ChainRecord, ProducersRecord, ReservationRecord};
 use crate::ids::{ChainId, PartitionId, StoreId};
 use crate::producer_state::ProducerTable;
 use crate::segment::Segment;
 use crate::store::Store;
+
+/// Offsets that other stores set aside at a time: more than can be written before the next time.
+const RESERVED_AHEAD: i64 = 1 << 24;
 
 /// What only the writer may touch.
 pub struct Writer {
@@ -52,6 +55,15 @@ pub struct Unsynced {
     pub to: u64,
 }
 
+/// The chain whose commits move the high watermark.
+#[derive(Default)]
+pub struct Published {
+    /// The chain.
+    pub chain: Option<ChainId>,
+    /// The offset before which every other store has set its offsets aside; only there may records be promised.
+    pub reserved: i64,
+}
+
 /// The end of a chain at a clean stop.
 pub struct Sealed {
     /// The chain, with its end.
@@ -74,6 +86,8 @@ pub struct Pending {
     pub record: Option<ChainRecord>,
     /// The offset after the last record taken.
     pub end: i64,
+    /// Offsets that the other stores must set aside before this is published.
+    pub reservation: Option<ReservationRecord>,
 }
 
 impl Writer {
@@ -137,7 +151,7 @@ impl PartitionLog {
         let open = writer.open.as_ref().filter(|open| Arc::ptr_eq(&open.store, store))?;
         let unknown = writer.touched.iter().any(|segment| !segment.is_registered());
         let record = unknown.then(|| open.record(self.id, None));
-        let chain = open.id;
+        let (chain, start) = (open.id, open.start);
         writer.dirty = false;
         let touched = std::mem::take(&mut writer.touched);
         let range = |segment: Arc<Segment>| Unsynced { from: segment.committed_len(), to: segment.len(), segment };
@@ -147,6 +161,7 @@ impl PartitionLog {
             record,
             ranges: touched.into_iter().map(range).collect(),
             end: writer.next_offset,
+            reservation: self.reservation(chain, start, writer.next_offset),
         })
     }
 
@@ -164,10 +179,11 @@ impl PartitionLog {
 
     /// Publishes what was made durable, unless the chain was left meanwhile.
     pub(crate) fn committed(&self, pending: &Pending) {
-        let published = self.published_chain();
-        if *published != Some(pending.chain) {
+        let mut published = self.published();
+        if published.chain != Some(pending.chain) {
             return;
         }
+        published.reserved = pending.reservation.map_or(published.reserved, |reserved| reserved.end);
         self.high_watermark.fetch_max(pending.end, Ordering::AcqRel);
         for range in &pending.ranges {
             range.segment.set_registered();
@@ -179,8 +195,46 @@ impl PartitionLog {
     }
 
     /// The chain whose commits move the high watermark. The lock is held for a moment only, never across I/O.
-    pub(super) fn published_chain(&self) -> MutexGuard<'_, Option<ChainId>> {
+    pub(super) fn published(&self) -> MutexGuard<'_, Published> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partition is written in `store` from now on.
+    pub(super) fn settle_in(&self, writer: &mut Writer, store: &Store) {
+        if writer.home != Some(store.id) {
+            self.leave_home(writer);
+            store.add_partition();
+            writer.home = Some(store.id);
+        }
+    }
+
+    /// The partition is not written where it was.
+    pub(super) fn leave_home(&self, writer: &mut Writer) {
+        let home = writer.home.take().and_then(|home| self.stores.with_id(home));
+        home.inspect(|home| home.remove_partition());
+    }
+
+    /// From now on commits of `chain` count.
+    pub(super) fn publish_from(&self, chain: ChainId) {
+        let mut published = self.published();
+        if published.chain != Some(chain) {
+            *published = Published { chain: Some(chain), reserved: 0 };
+        }
+    }
+
+    /// The offsets that other stores must set aside for `chain` so that records before `end` may be promised: long before it is necessary.
+    fn reservation(&self, chain: ChainId, start: i64, end: i64) -> Option<ReservationRecord> {
+        let enough = self.published().reserved >= end.saturating_add(RESERVED_AHEAD / 2);
+        let end = end.saturating_add(RESERVED_AHEAD);
+        (!enough && self.stores.count() > 1).then_some(ReservationRecord { partition: self.id, chain, start, end })
+    }
+
+    /// A reservation for the open chain as it is now, for a store that has none.
+    pub(crate) fn reservation_now(&self) -> Option<ReservationRecord> {
+        let writer = self.writer();
+        let open = writer.open.as_ref()?;
+        let end = self.published().reserved.max(writer.next_offset.saturating_add(RESERVED_AHEAD));
+        Some(ReservationRecord { partition: self.id, chain: open.id, start: open.start, end })
     }
 
     /// The last words of the log, if its open chain is in `store`. Nothing is appended any more.

@@ -27,8 +27,8 @@ use uuid::Uuid;
 use crate::catalog::ChainRecord;
 use crate::config::LogConfig;
 use crate::files::ChainFiles;
-use crate::ids::{ChainId, PartitionId};
-use crate::segment::Segment;
+use crate::ids::{ChainId, PartitionId, StoreId};
+use crate::segment::{NO_TIMESTAMP, Segment, SegmentSummary};
 use crate::stores::Stores;
 
 pub use append::{AppendOrigin, Appended};
@@ -40,7 +40,7 @@ pub(crate) use producers::{SnapshotState, TakenSnapshot};
 pub use read::{ReadSlice, ReadUpTo};
 pub use ticket::CommitTicket;
 
-use chain::Writer;
+use chain::{Published, Writer};
 use epochs::EpochStart;
 use producers::Producers;
 use ticket::Promises;
@@ -65,7 +65,7 @@ pub struct PartitionLog {
     id: PartitionId,
     config: RwLock<Arc<LogConfig>>,
     writer: Mutex<Writer>,
-    published: Mutex<Option<ChainId>>,
+    published: Mutex<Published>,
     promises: Promises,
     /// All segments in order of offsets, the tail last.
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
@@ -92,11 +92,13 @@ impl PartitionLog {
     /// The log of partition `id`, whose chains so far are sealed and given in order; the next record gets the offset `end`.
     pub fn new(stores: Arc<Stores>, id: PartitionId, config: LogConfig, chains: &[PlacedChain], end: i64) -> Self {
         let records = chains.iter().map(|chain| &chain.record);
+        let home = chains.last().map(|chain| chain.record.id.store).and_then(|home| stores.with_id(home));
+        home.iter().for_each(|home| home.add_partition());
         Self {
             id,
             config: RwLock::new(Arc::new(config)),
-            writer: Mutex::new(Writer::new(end, chains.last().map(|chain| chain.record.id.store))),
-            published: Mutex::new(None),
+            writer: Mutex::new(Writer::new(end, home.map(|home| home.id))),
+            published: Mutex::new(Published::default()),
             promises: Promises::default(),
             segments: RwLock::new(Arc::new(chains.iter().flat_map(PlacedChain::segments).collect())),
             epochs: EpochStart::of_chains(records, stores.epoch, end),
@@ -116,19 +118,16 @@ impl PartitionLog {
         self.id
     }
 
-    /// Shows readers these chains, sealed and in order, in front of the open one; a chain that was out of reach may be there by now.
-    pub(crate) fn see(&self, chains: &[PlacedChain]) {
+    /// The store `returned` is there again: shows readers its chains among `chains`, all of which are sealed, in place of what is known of
+    /// them.
+    pub(crate) fn see(&self, returned: StoreId, chains: &[PlacedChain]) {
         let writer = self.writer();
         let open = writer.open.as_ref().map(|open| open.id);
-        let sealed = chains.iter().filter(|chain| Some(chain.record.id) != open);
-        let mut segments: Vec<_> = sealed.flat_map(PlacedChain::segments).collect();
-        self.change_segments(|present| {
-            segments.iter_mut().for_each(|segment| {
-                let known = present.iter().find(|known| known.id == segment.id && known.is_usable());
-                known.inspect(|known| *segment = Arc::clone(known));
-            });
-            segments.extend(present.iter().filter(|segment| Some(segment.id.chain) == open).cloned());
-            *present = segments;
+        let concerns = |chain: ChainId| chain.store == returned && Some(chain) != open;
+        self.change_segments(|segments| {
+            segments.retain(|segment| !concerns(segment.id.chain));
+            segments.extend(chains.iter().filter(|chain| concerns(chain.record.id)).flat_map(PlacedChain::segments));
+            segments.sort_by_key(|segment| (segment.id.base_offset, segment.id.chain));
         });
     }
 
@@ -182,6 +181,7 @@ impl PartitionLog {
     /// Takes note that the topic was deleted, and removes the files.
     pub(crate) fn delete(&self) {
         self.deleted.store(true, Ordering::Release);
+        self.leave_home(&mut self.writer());
         self.waiters.notify();
         self.segments().iter().for_each(|segment| segment.remove_files());
     }
@@ -201,7 +201,10 @@ impl PartitionLog {
 
 impl PlacedChain {
     fn segments(&self) -> impl Iterator<Item = Arc<Segment>> {
+        // Of a chain that is away nothing but its start may be known.
+        let unknown = SegmentSummary { base_offset: self.record.start, len: 0, max_timestamp: NO_TIMESTAMP };
+        let unknown = self.record.segments.is_empty().then_some(unknown);
         let sealed = |summary| Arc::new(Segment::sealed(&self.files, self.record.id, summary));
-        self.record.segments.iter().copied().map(sealed)
+        self.record.segments.iter().copied().chain(unknown).map(sealed)
     }
 }

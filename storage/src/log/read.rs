@@ -127,6 +127,7 @@ impl PartitionLog {
         let Some(segment) = segment.filter(|_| offset < visible_end(&offsets, up_to)) else {
             return Ok(Aim::AtEnd(offsets));
         };
+        segment.files().check_alive()?;
         // What was visible before is there or gone, unless its commit is just being published.
         let is_there = offset < visible_end(&before, up_to) && limit == segment.len();
         Ok(Aim::At(Target { segment: segment.clone(), next, limit, offsets, is_there }))

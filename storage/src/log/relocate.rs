@@ -16,7 +16,7 @@ use super::PartitionLog;
 use super::chain::{OpenChain, Pending, Writer};
 use crate::batches::{Batches, Found};
 use crate::error::StoreError;
-use crate::ids::SegmentId;
+use crate::ids::{ChainId, SegmentId};
 use crate::segment::Segment;
 use crate::store::Store;
 
@@ -78,22 +78,31 @@ impl PartitionLog {
         }
     }
 
-    /// Leaves a store that has failed, also when nobody writes; whether the log is not open there any more.
-    pub(crate) fn leave_failed(self: &Arc<Self>) -> bool {
+    /// Leaves a store that has failed, also when nobody writes. If there is no other one, whoever waits is told. After this the log does
+    /// not join a commit of the store any more.
+    pub(crate) fn leave_failed(self: &Arc<Self>) {
         let mut writer = self.writer();
-        let Some(open) = writer.open.as_ref().filter(|open| open.store.check_alive().is_err()) else { return true };
+        let Some(open) = writer.open.as_ref().filter(|open| open.store.check_alive().is_err()) else { return };
         match self.stores.choose_instead_of(&open.store.clone()) {
-            Some(other) => self.relocate(&mut writer, &other).is_ok(),
-            None => false,
+            Some(other) => drop(self.relocate(&mut writer, &other)),
+            None => self.promises.strand(open.store.check_alive().err()),
         }
+    }
+
+    /// Where chains that are not open for writing end at the latest: nothing behind that was promised to anybody, or it is in the open
+    /// chain.
+    pub(crate) fn sealed_end(&self, returned: ChainId) -> i64 {
+        let writer = self.writer();
+        let open = writer.open.as_ref().filter(|open| open.id != returned);
+        open.map_or_else(|| self.high_watermark.load(Ordering::Acquire), |open| open.start)
     }
 
     /// Leaves the open chain for a new one in `target`.
     fn relocate(self: &Arc<Self>, writer: &mut Writer, target: &Arc<Store>) -> Result<(), StoreError> {
         let Some(old) = writer.open.take() else { return Ok(()) };
         let start = {
-            let mut published = self.published_chain();
-            *published = None;
+            let mut published = self.published();
+            published.chain = None;
             self.high_watermark.load(Ordering::Acquire)
         };
         let left = old.segments.iter().map(left_of).collect::<io::Result<Vec<_>>>();
@@ -105,12 +114,13 @@ impl PartitionLog {
             Ok(opened) => {
                 self.leave(&old, &left, start, &opened);
                 target.counters.chains_received.fetch_add(1, Ordering::Relaxed);
+                self.settle_in(writer, target);
                 self.go_on(writer, opened);
                 Ok(())
             }
             Err(error) => {
                 // As before: a later attempt, perhaps in yet another store, begins again.
-                *self.published_chain() = Some(old.id);
+                self.published().chain = Some(old.id);
                 writer.open = Some(old);
                 Err(target.write_failed("moving a chain", &error))
             }
@@ -147,7 +157,7 @@ impl PartitionLog {
     }
 
     fn go_on(self: &Arc<Self>, writer: &mut Writer, opened: OpenChain) {
-        *self.published_chain() = Some(opened.id);
+        self.publish_from(opened.id);
         writer.touched = opened.segments.clone();
         writer.dirty = false;
         writer.open = Some(opened);

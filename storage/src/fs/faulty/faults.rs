@@ -63,10 +63,18 @@ pub enum Fault {
 pub struct Faults {
     counts: BTreeMap<Operation, u64>,
     rules: Vec<Rule>,
-    gone: Vec<(PathBuf, Fault)>,
+    gone: Vec<Gone>,
     /// Operations until the power goes.
     left: Option<u64>,
     without_power: bool,
+}
+
+/// A place where some operations fail.
+#[derive(Debug)]
+struct Gone {
+    path: PathBuf,
+    operations: Vec<Operation>,
+    fault: Fault,
 }
 
 #[derive(Debug)]
@@ -126,9 +134,9 @@ impl Faults {
         self.rules.push(Rule { operation, skip, times, fault });
     }
 
-    /// Everything at or below `path` fails.
-    pub fn lose(&mut self, path: &Path, fault: Fault) {
-        self.gone.push((path.to_owned(), fault));
+    /// These operations fail at or below `path`.
+    pub fn lose(&mut self, path: &Path, operations: &[Operation], fault: Fault) {
+        self.gone.push(Gone { path: path.to_owned(), operations: operations.to_vec(), fault });
     }
 
     /// Nothing fails any more; but power does not come back.
@@ -162,8 +170,9 @@ impl Faults {
             *left -= 1;
             self.without_power = *left == 0;
         }
-        if let Some((_, fault)) = self.gone.iter().find(|(gone, _)| path.starts_with(gone)) {
-            return fault.outcome();
+        let concerns = |gone: &&Gone| path.starts_with(&gone.path) && gone.operations.contains(&operation);
+        if let Some(gone) = self.gone.iter().find(concerns) {
+            return gone.fault.outcome();
         }
         let mut found = None;
         for rule in self.rules.iter_mut().filter(|rule| rule.operation == operation) {

@@ -89,7 +89,12 @@ impl FaultyFileSystem {
 
     /// Everything at or below `path` fails from now on, also what is open: a disk that is gone.
     pub fn lose(&self, path: &Path, fault: Fault) {
-        self.faults().lose(path, fault);
+        self.lose_only(path, &Operation::ALL, fault);
+    }
+
+    /// These operations fail at or below `path` from now on.
+    pub fn lose_only(&self, path: &Path, operations: &[Operation], fault: Fault) {
+        self.faults().lose(path, operations, fault);
     }
 
     /// Nothing fails any more.

@@ -1,0 +1,279 @@
+//! Several stores: a log leaves one that fails for another, nobody notices more than the time it takes, and what comes back is what it was.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use catena_storage::fs::faulty::{Fault, FaultyFileSystem, Operation};
+use catena_storage::{
+    AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadError, ReadUpTo, Storage, StorageOptions,
+};
+use common::{T0, batch, idempotent};
+use tempfile::TempDir;
+
+/// A broker with stores in `0`, `1`, ... and one topic.
+struct Case {
+    storage: Arc<Storage>,
+    disk: FaultyFileSystem,
+    root: TempDir,
+    count: usize,
+}
+
+impl Case {
+    fn new(count: usize, partitions: u32) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let disk = FaultyFileSystem::new(root.path()).unwrap();
+        let storage = open(&disk, &dirs(root.path(), count));
+        let case = Self { storage, disk, root, count };
+        case.create("t", partitions).unwrap();
+        case
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<(), String> {
+        let new = NewTopic { name: name.into(), partitions, configs: BTreeMap::new(), internal: false };
+        let made = self.storage.create_topics(vec![new]).pop().unwrap();
+        made.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn dir(&self, store: usize) -> PathBuf {
+        dirs(self.root.path(), self.count)[store].clone()
+    }
+
+    fn log(&self, partition: usize) -> Arc<PartitionLog> {
+        self.storage.topic("t").unwrap().partitions[partition].clone()
+    }
+
+    fn begin(&self, partition: usize, records: &Bytes) -> Appended {
+        self.log(partition).append(records.clone(), AppendOrigin::Client, T0 + 7).unwrap()
+    }
+
+    fn append(&self, partition: usize, records: &Bytes) -> i64 {
+        let appended = self.begin(partition, records);
+        runtime().block_on(appended.commit.durable()).unwrap();
+        appended.base_offset
+    }
+
+    /// The stores in which partitions are written, by directory.
+    fn appended_bytes(&self) -> Vec<u64> {
+        let stats = self.storage.stats();
+        let of = |dir: PathBuf| stats.iter().find(|store| store.dir == dir).map_or(0, |store| store.bytes_appended);
+        dirs(self.root.path(), self.count).into_iter().map(of).collect()
+    }
+
+    /// The store that a partition is written in.
+    fn store_of(&self, partition: usize) -> usize {
+        let before = self.appended_bytes();
+        self.append(partition, &batch(1, 10));
+        let after = self.appended_bytes();
+        (0..self.count).find(|store| after[*store] > before[*store]).unwrap()
+    }
+
+    fn lose(&self, store: usize) {
+        self.disk.lose(&self.dir(store), Fault::Io);
+    }
+
+    fn stop(self) -> Stopped {
+        self.storage.shutdown().unwrap();
+        self.crash()
+    }
+
+    fn crash(self) -> Stopped {
+        drop(self.storage);
+        Stopped { disk: self.disk, root: self.root, count: self.count }
+    }
+}
+
+struct Stopped {
+    disk: FaultyFileSystem,
+    root: TempDir,
+    count: usize,
+}
+
+impl Stopped {
+    fn start(self) -> Case {
+        let storage = open(&self.disk, &dirs(self.root.path(), self.count));
+        Case { storage, disk: self.disk, root: self.root, count: self.count }
+    }
+
+    fn lose(&self, store: usize) {
+        self.disk.lose(&dirs(self.root.path(), self.count)[store], Fault::Io);
+    }
+}
+
+fn dirs(root: &Path, count: usize) -> Vec<PathBuf> {
+    (0..count).map(|store| root.join(store.to_string())).collect()
+}
+
+fn open(disk: &FaultyFileSystem, dirs: &[PathBuf]) -> Arc<Storage> {
+    let options = StorageOptions {
+        fs: Arc::new(disk.clone()),
+        journal_segment_bytes: 64 * 1024,
+        log_defaults: LogConfig { segment_bytes: 20_000, ..common::config() },
+        ..StorageOptions::default()
+    };
+    Storage::open(dirs, options).unwrap().0
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+/// Base offsets of what can be read from `from` on.
+fn read_on(log: &PartitionLog, from: i64) -> Vec<i64> {
+    let (mut found, mut next) = (Vec::new(), from);
+    while next < log.offsets().high_watermark {
+        let bytes = log.read(next, usize::MAX, true, ReadUpTo::HighWatermark).unwrap().bytes;
+        let mut rest = &bytes[..];
+        while let Ok(header) = catena_protocol::batch::BatchHeader::parse_whole(rest) {
+            found.push(header.base_offset);
+            next = header.next_offset();
+            rest = &rest[header.size()..];
+        }
+        if bytes.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn partitions_are_spread_over_the_stores_and_stay_where_they_are() {
+    let case = Case::new(3, 9);
+    let homes: Vec<usize> = (0..9).map(|partition| case.store_of(partition)).collect();
+    (0..3).for_each(|store| assert_eq!(homes.iter().filter(|home| **home == store).count(), 3, "{homes:?}"));
+    let case = case.stop().start();
+    assert_eq!((0..9).map(|partition| case.store_of(partition)).collect::<Vec<_>>(), homes);
+    let case = case.crash().start();
+    assert_eq!((0..9).map(|partition| case.store_of(partition)).collect::<Vec<_>>(), homes);
+    (0..9).for_each(|partition| assert_eq!(read_on(&case.log(partition), 0), [0, 1, 2]));
+}
+
+#[test]
+fn producers_see_a_pause_and_no_error_when_a_disk_cannot_be_synced() {
+    let case = Case::new(2, 4);
+    let homes: Vec<usize> = (0..4).map(|partition| case.store_of(partition)).collect();
+    let (lost, kept) = (homes[0], 1 - homes[0]);
+    case.disk.lose_only(&case.dir(lost), &[Operation::Sync, Operation::SyncAll], Fault::Io);
+    let waiting: Vec<_> = (0..40).map(|at| case.begin(at % 4, &batch(2, 100))).collect();
+    for appended in waiting {
+        runtime().block_on(appended.commit.durable()).unwrap();
+    }
+    wait_until("everything goes on in the other store", || case.storage.stats()[lost].failed);
+    for partition in 0..4 {
+        assert_eq!(case.store_of(partition), kept);
+        let end = case.log(partition).offsets().high_watermark;
+        assert_eq!(end, 1 + 20 + 1);
+    }
+    // What was acknowledged before is in the failed store and nowhere else; what is new can be read.
+    let log = case.log(0);
+    let refused = log.read(0, usize::MAX, true, ReadUpTo::HighWatermark).err();
+    assert!(matches!(refused, Some(ReadError::Store(_))), "{refused:?}");
+    assert_eq!(read_on(&log, 1).first(), Some(&1));
+}
+
+#[test]
+fn a_disk_that_comes_back_brings_its_records_back() {
+    let case = Case::new(2, 4);
+    let lost = case.store_of(0);
+    case.lose(lost);
+    let base = case.append(0, &batch(1, 10));
+    assert_eq!(base, 1);
+    wait_until("the store has failed", || case.storage.stats().iter().any(|store| store.failed));
+    case.disk.mend();
+    wait_until("the store is back", || case.storage.stats().iter().all(|store| !store.failed));
+    assert_eq!(read_on(&case.log(0), 0), [0, 1]);
+    let case = case.crash().start();
+    assert_eq!(read_on(&case.log(0), 0), [0, 1]);
+    assert_eq!(case.append(0, &batch(1, 10)), 2);
+}
+
+#[test]
+fn a_start_without_a_store_knows_its_topics_and_uses_none_of_its_offsets() {
+    let case = Case::new(2, 4);
+    let homes: Vec<usize> = (0..4).map(|partition| case.store_of(partition)).collect();
+    (0..12).for_each(|at| drop(case.append(at % 4, &batch(3, 100))));
+    let stopped = case.crash();
+    stopped.lose(homes[0]);
+    let case = stopped.start();
+    assert_eq!(case.storage.topics().len(), 1);
+    let mut second = Vec::new();
+    for partition in 0..4 {
+        let base = case.append(partition, &batch(1, 10));
+        if homes[partition] == homes[0] {
+            assert!(base > 10, "behind everything that may have been acknowledged: {base}");
+            let refused = case.log(partition).read(0, usize::MAX, true, ReadUpTo::HighWatermark).err();
+            assert!(matches!(refused, Some(ReadError::Store(_))), "{refused:?}");
+        } else {
+            assert_eq!(read_on(&case.log(partition), 0), [0, 1, 4, 7, 10]);
+        }
+        second.push(base);
+    }
+    assert!(case.create("t", 1).is_err(), "the name is taken");
+    case.disk.mend();
+    wait_until("the store is back", || case.storage.stats().len() == 2 && case.storage.stats().iter().all(|store| !store.failed));
+    for partition in 0..4 {
+        assert_eq!(read_on(&case.log(partition), 0), [0, 1, 4, 7, second[partition]]);
+    }
+    let case = case.stop().start();
+    for partition in 0..4 {
+        assert_eq!(read_on(&case.log(partition), 0), [0, 1, 4, 7, second[partition]]);
+    }
+}
+
+#[test]
+fn a_full_disk_is_left_for_one_with_room_and_stays_readable() {
+    let case = Case::new(2, 2);
+    let full = case.store_of(0);
+    case.disk.lose_only(&case.dir(full), &[Operation::Allocate], Fault::NoSpace);
+    for at in 1..30 {
+        assert_eq!(case.append(0, &batch(1, 2_000)), at);
+    }
+    assert_eq!(read_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
+    assert!(case.appended_bytes()[1 - full] > 0);
+    case.disk.mend();
+    let case = case.crash().start();
+    assert_eq!(read_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn topics_deleted_while_their_store_was_away_do_not_come_back() {
+    let case = Case::new(2, 2);
+    let lost = case.store_of(0);
+    let id = case.storage.topic("t").unwrap().id;
+    case.lose(lost);
+    assert!(case.storage.delete_topics(&[id])[0].is_ok());
+    case.create("t", 1).unwrap();
+    assert_eq!(case.append(0, &batch(1, 10)), 0);
+    let stopped = case.crash();
+    stopped.disk.mend();
+    let case = stopped.start();
+    assert_eq!(case.storage.topics().len(), 1);
+    assert_ne!(case.storage.topic("t").unwrap().id, id);
+    assert_eq!(read_on(&case.log(0), 0), [0]);
+}
+
+#[test]
+fn a_producer_is_known_in_its_new_store() {
+    let case = Case::new(2, 1);
+    case.append(0, &idempotent(9, 0, 0, 2));
+    let lost = case.store_of(0);
+    case.append(0, &idempotent(9, 0, 2, 1));
+    case.lose(lost);
+    assert_eq!(case.append(0, &idempotent(9, 0, 3, 1)), 4);
+    let stopped = case.crash();
+    let case = stopped.start();
+    assert!(case.begin(0, &idempotent(9, 0, 3, 1)).duplicate);
+    assert!(case.log(0).append(idempotent(9, 0, 7, 1), AppendOrigin::Client, T0).is_err());
+}
