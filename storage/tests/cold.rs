@@ -68,7 +68,7 @@ fn what_this_start_has_appended_is_there_at_once() {
     for offset in [0, 5, 500, 999] {
         assert_eq!(read_now(&case, offset).unwrap(), case.read(0, offset));
     }
-    assert_eq!(case.storage.stats().reads.cold_reads, 0);
+    assert_eq!(case.storage.stats()[0].reads.cold_reads, 0);
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn after_a_start_the_first_reader_waits_and_checks_and_the_next_does_not_wait() 
     assert_eq!(BatchHeader::parse(&read).unwrap().base_offset, 500);
     assert_eq!(read_now(&case, 505).unwrap(), read);
     assert!(read_now(&case, 0).is_none(), "nobody has checked what lies before");
-    assert_eq!(case.storage.stats().reads.cold_reads, 1);
-    assert_eq!(case.storage.stats().reads.cold_bytes, read.len() as u64);
+    assert_eq!(case.storage.stats()[0].reads.cold_reads, 1);
+    assert_eq!(case.storage.stats()[0].reads.cold_bytes, read.len() as u64);
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn a_reader_that_goes_through_a_cold_log_gets_every_batch() {
     let case = case.stopped();
     case.files("log").iter().chain(&case.files("index")).for_each(drop_from_memory);
     assert_eq!(case.offsets_read(0), (0..400).map(|at| at * 10).collect::<Vec<_>>());
-    assert!(case.storage.stats().reads.cold_reads >= 3, "a read for each segment");
-    let cold = case.storage.stats().reads.cold_reads;
+    assert!(case.storage.stats()[0].reads.cold_reads >= 3, "a read for each segment");
+    let cold = case.storage.stats()[0].reads.cold_reads;
     assert_eq!(case.offsets_read(0).len(), 400);
-    assert_eq!(case.storage.stats().reads.cold_reads, cold, "the second time it is in memory and was checked");
+    assert_eq!(case.storage.stats()[0].reads.cold_reads, cold, "the second time it is in memory and was checked");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_damaged_batch_is_not_served_and_the_others_are() {
     }
     let after = try_read(&case, header.next_offset()).unwrap();
     assert_eq!(BatchHeader::parse(&after).unwrap().base_offset, header.next_offset());
-    assert_eq!(case.storage.stats().reads.damaged, 1, "a place is counted once");
+    assert_eq!(case.storage.stats()[0].reads.damaged, 1, "a place is counted once");
 }
 
 #[test]
