@@ -120,7 +120,8 @@ impl Recovered {
         end_of: impl Fn(&ChainRecord) -> Option<i64>,
     ) -> io::Result<Vec<ChainRecord>> {
         let open = self.chains.iter().filter(|chain| self.open.contains(&chain.id));
-        open.map(|chain| end_of(chain).map_or_else(|| Ok(chain.clone()), |end| seal(files, chain.clone(), end))).collect()
+        open.map(|chain| end_of(chain).map_or_else(|| Ok(chain.clone()), |end| seal(files, chain.clone(), end)))
+            .collect()
     }
 }
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use crate::catalog::Row;
 use crate::error::{OpenError, StoreError};
-use crate::recovery::{self, RecoveryReport};
 use crate::known::{Known, Places};
+use crate::recovery::{self, RecoveryReport};
 use crate::start::{Found, member, open_known, remembered, rows_of, settle};
 use crate::storage::{Shared, lock};
 use crate::store::Store;
@@ -51,7 +51,8 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
     let member = member(&store, lock, &shared.stores, options).map_err(io)?;
     shared.stores.put(store.clone());
     shared.members.add(member);
-    let reservations = shared.logs().iter().filter_map(|log| log.reservation_now()).map(Row::Reservation).collect::<Vec<_>>();
+    let reservations =
+        shared.logs().iter().filter_map(|log| log.reservation_now()).map(Row::Reservation).collect::<Vec<_>>();
     store.catalog.learn(&reservations).map_err(damaged)?;
     shared.stores.alive().iter().for_each(|from| shared.stores.spread(from));
     let places = Places::of(&shared.stores, &options.fs);

@@ -222,7 +222,9 @@ fn a_start_without_a_store_knows_its_topics_and_uses_none_of_its_offsets() {
     }
     assert!(case.create("t", 1).is_err(), "the name is taken");
     case.disk.mend();
-    wait_until("the store is back", || case.storage.stats().len() == 2 && case.storage.stats().iter().all(|store| !store.failed));
+    wait_until("the store is back", || {
+        case.storage.stats().len() == 2 && case.storage.stats().iter().all(|store| !store.failed)
+    });
     for partition in 0..4 {
         assert_eq!(read_on(&case.log(partition), 0), [0, 1, 4, 7, second[partition]]);
     }

@@ -76,12 +76,18 @@ impl Union {
     /// Says what somebody should look at.
     pub fn report(&self) {
         for topic in &self.renamed {
-            tracing::error!("two topics were made with the name {}: one of them is {} from now on", topic.from, topic.to);
+            tracing::error!(
+                "two topics were made with the name {}: one of them is {} from now on",
+                topic.from,
+                topic.to
+            );
         }
         for (partition, view) in &self.partitions {
             for Conflict { chain, offsets } in &view.conflicts {
                 let Range { start, end } = offsets;
-                tracing::error!("{partition}: offsets {start} to {end} of chain {chain} are another chain's too and are not served");
+                tracing::error!(
+                    "{partition}: offsets {start} to {end} of chain {chain} are another chain's too and are not served"
+                );
             }
         }
     }
