@@ -175,7 +175,7 @@ impl Cleaner {
 
     /// Where the new chain goes: where the last of the old ones is, whose row may have to change with it.
     fn store_for(&self, job: &Job) -> Result<Arc<Store>, Failure> {
-        if !job.segments.iter().all(|segment| segment.is_usable()) {
+        if !job.segments.iter().all(|segment| segment.files().check_alive().is_ok()) {
             return Err(Failure::Later("a store is away".into()));
         }
         let home = job.segments.last().map(|segment| segment.id.chain.store);
