@@ -114,6 +114,7 @@ impl Server {
         let options = StorageOptions {
             fs: Arc::new(RealFileSystem),
             cordoned: config.cordoned_dirs.clone(),
+            open_files: Arc::default(),
             journal_segment_bytes: config.journal_segment_bytes,
             retention_check_interval: config.retention_check_interval,
             cleaner: config.cleaner.clone(),

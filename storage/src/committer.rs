@@ -34,6 +34,7 @@ use crate::log::{PartitionLog, Pending, Unsynced};
 use crate::segment::Segment;
 use crate::store::{Store, journal_dir};
 use crate::stores::Stores;
+use crate::syncing::{needs_device, sync_all};
 
 /// Bytes per segment from which segments are synced directly. Measured (12 segments, 4 MiB in all): 20 ms one by one, 3 ms
 /// through a journal file that was written before, whose blocks need no new metadata. Rounds grow on a disk whose bandwidth
@@ -41,9 +42,6 @@ use crate::stores::Stores;
 const DIRECT_BYTES_PER_SEGMENT: u64 = 1024 * 1024;
 /// Segments that a round syncs directly at most; beyond that the journal's single sync wins.
 const DIRECT_SEGMENTS_MAX: usize = 64;
-/// Threads that sync segments side by side. Measured with 12 segments on a busy disk: 350 instead of 50 to 230 MiB/s one
-/// after the other, for the same CPU time, because the disk answers flushes that come together with one.
-const SYNC_THREADS_MAX: usize = 12;
 /// Journal files that may wait for the checkpointer before the committer waits for it too.
 const UNCHECKED_FILES_MAX: usize = 4;
 /// After syncing a segment the checkpointer leaves the disk alone for so many times as long as that took.
@@ -185,19 +183,25 @@ impl Rounds {
 
     fn sync_in_place(&mut self, ranges: &[(Range, &Unsynced)]) -> Result<(), StoreError> {
         let segments: Vec<_> = ranges.iter().map(|(_, unsynced)| unsynced.segment.clone()).collect();
-        sync_all(&segments).map_err(|error| StoreError::of_write(&error))?;
+        sync_all(&self.store.files, &segments).map_err(|error| StoreError::of_write(&error))?;
         ranges.iter().for_each(|(range, _)| drop(self.journaled.remove(&range.segment)));
         self.store.counters.synced_segments.fetch_add(ranges.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
     fn write_slot(&mut self, ranges: &[(Range, &Unsynced)]) -> io::Result<()> {
-        let only = only_ranges(ranges);
+        let (mut only, mut views) = (Vec::with_capacity(ranges.len()), Vec::with_capacity(ranges.len()));
+        for (range, unsynced) in ranges {
+            match unsynced.segment.glance(unsynced.from..unsynced.to) {
+                // Nobody asks for it any more.
+                Err(_) if unsynced.segment.is_removed() => continue,
+                view => views.push(view?),
+            }
+            only.push(*range);
+        }
         if let Some(finished) = self.journal.finish_for(&only) {
             self.hand_over(finished);
         }
-        let views = ranges.iter().map(|(_, unsynced)| unsynced.segment.view(unsynced.from..unsynced.to));
-        let views = views.collect::<io::Result<Vec<_>>>()?;
         let payload: Vec<&[u8]> = views.iter().map(|view| &**view).collect();
         let written = self.journal.write(&only, &payload)?;
         self.store.counters.journal_bytes.fetch_add(written, Ordering::Relaxed);
@@ -238,30 +242,6 @@ impl Rounds {
     }
 }
 
-/// Makes segments durable in place, side by side; when the system refuses threads, one after the other.
-fn sync_all(segments: &[Arc<Segment>]) -> io::Result<()> {
-    let sync = |part: &[Arc<Segment>]| part.iter().try_for_each(|segment| segment.sync());
-    let per_thread = segments.len().div_ceil(SYNC_THREADS_MAX).max(1);
-    std::thread::scope(|scope| {
-        let mut parts = segments.chunks(per_thread);
-        let own = parts.next().unwrap_or_default();
-        let begin = |part| sync_thread().spawn_scoped(scope, move || sync(part)).map_err(|_| sync(part));
-        let others: Vec<_> = parts.map(begin).collect();
-        others.into_iter().fold(sync(own), |all, other| {
-            let other = other.map_or_else(|done| done, |running| running.join().unwrap_or_else(|_| Err(panicked())));
-            all.and(other)
-        })
-    })
-}
-
-fn sync_thread() -> std::thread::Builder {
-    std::thread::Builder::new().name("sync".into())
-}
-
-fn panicked() -> io::Error {
-    io::Error::other("a thread that syncs has panicked")
-}
-
 /// Makes durable in place what full journal files hold, one file after the other, and finishes complete segments. Where space
 /// or files are wanting it goes on trying: nobody else would give a journal file back.
 fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) {
@@ -283,16 +263,18 @@ fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) 
 /// Under pressure everything at once; else one segment after the other with pauses, so that commits find the disk free.
 fn settle(store: &Store, check: &Check, others: &Receiver<Check>) -> io::Result<()> {
     match check {
-        Check::File(_, segments) if others.is_empty() => segments.iter().try_for_each(|segment| {
-            let begun = Instant::now();
-            segment.sync()?;
-            if others.is_empty() && store.check_appendable().is_ok() {
-                std::thread::sleep((begun.elapsed() * PAUSE_FACTOR).min(PAUSE_MAX));
-            }
-            Ok(())
-        }),
-        Check::File(_, segments) => sync_all(segments),
-        Check::Complete(segment) => segment.sync().and_then(|()| segment.finish()),
+        Check::File(_, segments) if others.is_empty() && !needs_device(segments) => {
+            segments.iter().try_for_each(|segment| {
+                let begun = Instant::now();
+                segment.sync()?;
+                if others.is_empty() && store.check_appendable().is_ok() {
+                    std::thread::sleep((begun.elapsed() * PAUSE_FACTOR).min(PAUSE_MAX));
+                }
+                Ok(())
+            })
+        }
+        Check::File(_, segments) => sync_all(&store.files, segments),
+        Check::Complete(segment) => segment.sync().and_then(|()| segment.finish(0)),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fs::{FileSystem, RealFileSystem};
+use crate::open_files::OpenFiles;
 
 /// Settings of one partition log.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +160,8 @@ pub struct StorageOptions {
     pub fs: Arc<dyn FileSystem>,
     /// Directories whose stores get no new partitions (`cordoned.log.dirs`).
     pub cordoned: Vec<PathBuf>,
+    /// The files of segments that are open; clones of the options share them.
+    pub open_files: Arc<OpenFiles>,
     /// Size of one journal file, bytes.
     pub journal_segment_bytes: u64,
     /// How often retention looks at the logs (`log.retention.check.interval.ms`).
@@ -176,6 +179,7 @@ impl Default for StorageOptions {
         Self {
             fs: Arc::new(RealFileSystem),
             cordoned: Vec::new(),
+            open_files: Arc::default(),
             journal_segment_bytes: 64 << 20,
             retention_check_interval: Duration::from_secs(300),
             cleaner: CleanerOptions::default(),

@@ -234,10 +234,10 @@ pub enum ReadError {
 impl StoreError {
     /// What a failed write means: a full disk may have space again, and files may be closed; anything else is final.
     pub(crate) fn of_write(error: &io::Error) -> Self {
-        match (error.kind(), Errno::from_io_error(error)) {
-            (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => Self::Full,
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             // No call that writes or syncs says so, only those that open.
-            (_, Some(Errno::MFILE | Errno::NFILE)) => Self::Full,
+            _ if wants_files(error) => Self::Full,
             _ => Self::Failed(error.to_string().into()),
         }
     }
@@ -248,4 +248,9 @@ impl StoreError {
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full)
     }
+}
+
+/// Whether the system has no more open files for this process.
+pub(crate) fn wants_files(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }

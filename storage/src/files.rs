@@ -1,6 +1,6 @@
-//! Where the segments of a store are, and whether they can be reached.
+//! Where the segments of a store are, which of their files are open, and whether they can be reached.
 //!
-//! What must always hold: a store fails once and for good.
+//! What must always hold: a store fails once and for good. A name is never used for two files: ids of chains are never used twice.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::StoreError;
 use crate::fs::FileSystem;
+use crate::ids::SegmentId;
+use crate::open_files::OpenFiles;
 use crate::reading::ReadCounters;
 
 /// What the segments of one store share.
@@ -17,15 +19,39 @@ pub struct ChainFiles {
     pub fs: Arc<dyn FileSystem>,
     /// Their directory.
     pub dir: PathBuf,
+    /// Those that are open, of this store and others.
+    pub open: Arc<OpenFiles>,
     /// How they were read.
     pub reads: ReadCounters,
     failed: OnceLock<Arc<str>>,
 }
 
+/// A file of a segment.
+#[derive(Debug, Clone, Copy)]
+pub enum SegmentFile {
+    /// Its batches.
+    Log(SegmentId),
+    /// Its index entries.
+    Index(SegmentId),
+}
+
 impl ChainFiles {
-    /// The files below `dir`.
+    /// The files below `dir`, with a list of open ones of their own.
     pub fn new(fs: Arc<dyn FileSystem>, dir: PathBuf) -> Self {
-        Self { fs, dir, reads: ReadCounters::default(), failed: OnceLock::new() }
+        Self { fs, dir, open: Arc::default(), reads: ReadCounters::default(), failed: OnceLock::new() }
+    }
+
+    /// With a list of open files that others use as well.
+    pub fn sharing(self, open: &Arc<OpenFiles>) -> Self {
+        Self { open: open.clone(), ..self }
+    }
+
+    /// Where a file is.
+    pub fn path(&self, file: SegmentFile) -> PathBuf {
+        match file {
+            SegmentFile::Log(id) => id.log_path(&self.dir),
+            SegmentFile::Index(id) => id.index_path(&self.dir),
+        }
     }
 
     /// Takes note that the store has failed; whether that is news.
@@ -47,5 +73,19 @@ impl ChainFiles {
     /// When the store has failed.
     pub fn check_usable(&self) -> io::Result<()> {
         self.check_alive().map_err(|error| io::Error::other(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fs::RealFileSystem;
+
+    /// Segments in `dir` itself, of which so many files are open.
+    pub fn chain_files(dir: &Path, open_max: usize) -> Arc<ChainFiles> {
+        let open = Arc::new(OpenFiles::new(open_max));
+        Arc::new(ChainFiles::new(Arc::new(RealFileSystem), dir.to_owned()).sharing(&open))
     }
 }

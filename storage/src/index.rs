@@ -3,30 +3,35 @@
 //! What must always hold:
 //! - Entries are in the order of positions, offsets, timestamps and stamps alike (timestamps: largest so far).
 //! - An entry is a hint on where to begin a search; losing entries costs time, never correctness. An entry in the file with
-//!   a wrong checksum ends the file.
+//!   a wrong checksum is never believed, and ends the file where it is noticed.
 //! - The file never holds an entry for bytes that were not synced before: it says from where on a recovery must look.
+//! - The lock of the entries is not held while the file is read or written.
 //!
-//! Old entries live in the file; in memory are those not yet written, and of each page of the file its first entry, so that a
-//! look-up needs one page at most: from the map when the page is in memory, else from the file.
+//! Old entries live in the file; in memory are those not yet written, and of each stretch of the file its first entry, so that a
+//! look-up needs one stretch at most: from the map when it is in memory, else from the file.
 
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::{Buf, BufMut};
 
-use crate::fs::FileSystem;
+use crate::files::{ChainFiles, SegmentFile};
+use crate::fs::{self, File, FileSystem, Open};
+use crate::ids::SegmentId;
 use crate::mapping::MappedFile;
 
 /// Bytes of an entry in the file.
 const ENTRY_LEN: u64 = 8 + 8 + 8 + 4 + 4;
-/// Bytes of a page of the file.
-const PAGE_LEN: u64 = 4096;
-/// Entries in a page.
-const PAGE_ENTRIES: u64 = PAGE_LEN / ENTRY_LEN;
+/// Bytes of a stretch of the file.
+const STRETCH_LEN: u64 = 64 * 1024;
+/// Entries in a stretch.
+const STRETCH_ENTRIES: u64 = STRETCH_LEN / ENTRY_LEN;
+/// Entries before the end of the file that are all looked at: what shared a page with the last write.
+const VERIFIED_ENTRIES: u64 = 4096 / ENTRY_LEN;
 
-/// The answer needs a page that is not in memory.
+/// The answer needs bytes that are not in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cold;
 
@@ -54,23 +59,64 @@ pub struct Index {
 #[derive(Default)]
 struct Inner {
     /// Entries written out.
-    file: Option<MappedFile>,
+    file: Option<Arc<MappedFile>>,
     /// How many those are.
     written: u64,
-    /// The first one of each page of the file.
-    pages: Vec<IndexEntry>,
+    /// The first one of each stretch of the file.
+    firsts: Vec<IndexEntry>,
     /// Entries that are not written out, later than all in the file.
     recent: Vec<IndexEntry>,
 }
 
+/// Where an answer is.
+enum Place {
+    Known(Option<IndexEntry>),
+    InFile(Stretch),
+}
+
+/// A stretch of the file.
+struct Stretch {
+    file: Arc<MappedFile>,
+    range: Range<u64>,
+    first: IndexEntry,
+}
+
+/// The last good entry in the file at `path` that speaks of the first `segment_len` bytes.
+///
+/// # Errors
+/// Of the file system, unless there is no file.
+pub fn last_in_file(fs: &dyn FileSystem, path: &Path, segment_len: u64) -> io::Result<Option<IndexEntry>> {
+    let file = match fs.open(path, Open::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match good_entries(&*file, segment_len)?.checked_sub(1) {
+        Some(last) => entry_at(&*file, last),
+        None => Ok(None),
+    }
+}
+
 impl Index {
-    /// The index in the file at `path` as far as it is good and speaks of the first `segment_len` bytes; empty if there is none.
-    pub fn load(fs: &dyn FileSystem, path: &Path, segment_len: u64) -> Self {
-        let file = fs.len(path).and_then(|len| MappedFile::open(fs, path, whole_entries(len)));
-        let Ok(file) = file else { return Self::default() };
-        let mut inner = Inner::default();
-        inner.note_good(&file, segment_len);
-        inner.file = MappedFile::open(fs, path, inner.written * ENTRY_LEN).ok();
+    /// The index of segment `id` as far as it is good and speaks of the first `segment_len` bytes; empty if there is none.
+    pub fn load(files: &Arc<ChainFiles>, id: SegmentId, segment_len: u64) -> Self {
+        let name = SegmentFile::Index(id);
+        let path = files.path(name);
+        let read = || {
+            let open = files.open.open(|| files.fs.open(&path, Open::Read))?;
+            firsts(&*open.file, good_entries(&*open.file, segment_len)?)
+        };
+        let inner = match read() {
+            Ok((written, firsts)) => {
+                let file = Arc::new(MappedFile::existing(files, name, written * ENTRY_LEN));
+                Inner { file: Some(file), written, firsts, recent: Vec::new() }
+            }
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!("cannot read {}: {error}", path.display());
+                }
+                Inner::default()
+            }
+        };
         Self { inner: RwLock::new(inner), flushing: Mutex::new(()) }
     }
 
@@ -104,55 +150,66 @@ impl Index {
         self.last_where(|_| true)
     }
 
-    /// Writes entries for bytes below `synced_len` to the file at `path` and forgets them in memory.
+    /// Writes entries for bytes below `synced_len` to the file of segment `id` and forgets them in memory.
     ///
     /// # Errors
     /// Of the file system; the entries then stay in memory.
-    pub fn flush(&self, fs: &dyn FileSystem, path: &Path, synced_len: u64) -> io::Result<()> {
+    pub fn flush(&self, files: &Arc<ChainFiles>, id: SegmentId, synced_len: u64) -> io::Result<()> {
         let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = self.read(|inner| {
+        let (ready, file) = self.read(|inner| {
             let synced = |entry: &&IndexEntry| u64::from(entry.position) < synced_len;
-            inner.recent.iter().take_while(synced).copied().collect::<Vec<_>>()
+            let ready: Vec<_> = inner.recent.iter().take_while(synced).copied().collect();
+            (ready, inner.file.clone())
         });
         if ready.is_empty() {
             return Ok(());
         }
-        let made = if self.read(|inner| inner.file.is_none()) { Some(MappedFile::create(fs, path)?) } else { None };
+        let file = match file {
+            Some(file) => file,
+            None => Arc::new(MappedFile::create(files, SegmentFile::Index(id))?),
+        };
         let bytes: Vec<u8> = ready.iter().flat_map(encode).collect();
-        if let Some(file) = made {
-            file.append([&bytes, &[]])?;
-            self.write(|inner| inner.file = Some(file));
-        } else {
-            self.read(|inner| inner.file.as_ref().map(|file| file.append([&bytes, &[]])).transpose())?;
-        }
+        file.append([&bytes, &[]])?;
         self.write(|inner| {
+            inner.file = Some(file);
             ready.iter().for_each(|entry| inner.note_written(*entry));
-            drop(inner.recent.drain(..ready.len()));
+            // With no more memory than the rest needs.
+            inner.recent = inner.recent.split_off(ready.len());
         });
         Ok(())
     }
 
-    /// Gives back what the file has allocated beyond its entries.
+    /// Gives back what the file has allocated beyond its entries, if it is more than `rest_max`.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn trim(&self) -> io::Result<()> {
-        self.read(|inner| inner.file.as_ref().map_or(Ok(()), MappedFile::trim))
+    pub fn trim(&self, rest_max: u64) -> io::Result<()> {
+        self.read(|inner| inner.file.clone()).map_or(Ok(()), |file| file.trim(rest_max))
+    }
+
+    /// Removes the file, if there is one that this index knows of.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn remove(&self) -> io::Result<()> {
+        self.read(|inner| inner.file.clone()).map_or(Ok(()), |file| file.remove())
     }
 
     /// The last entry that `wanted` holds for; it holds for the first ones only.
     fn last_where(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
-        self.read(|inner| match inner.last_recent_where(&wanted) {
-            Some(entry) => Some(entry),
-            None => inner.last_in_file_where(&wanted),
-        })
+        match self.read(|inner| inner.place_of(&wanted)) {
+            Place::Known(entry) => entry,
+            Place::InFile(stretch) => {
+                Some(stretch.last_in_memory(&wanted).unwrap_or_else(|Cold| stretch.last(&wanted)))
+            }
+        }
     }
 
     fn last_in_memory_where(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Result<Option<IndexEntry>, Cold> {
-        self.read(|inner| match inner.last_recent_where(&wanted) {
-            Some(entry) => Ok(Some(entry)),
-            None => inner.last_in_mapped_where(&wanted),
-        })
+        match self.read(|inner| inner.place_of(&wanted)) {
+            Place::Known(entry) => Ok(entry),
+            Place::InFile(stretch) => stretch.last_in_memory(&wanted).map(Some),
+        }
     }
 
     fn read<T>(&self, look: impl FnOnce(&Inner) -> T) -> T {
@@ -165,81 +222,56 @@ impl Index {
 }
 
 impl Inner {
-    /// Notes the entries of `file` up to the first that is damaged or speaks of bytes beyond `segment_len`.
-    fn note_good(&mut self, file: &MappedFile, segment_len: u64) {
-        while let Ok(page) = self.read_page(file, self.written / PAGE_ENTRIES) {
-            let before = self.written;
-            let good = entries(&page).take_while(|entry| u64::from(entry.position) < segment_len);
-            good.for_each(|entry| self.note_written(entry));
-            if self.written - before < PAGE_ENTRIES {
-                return;
-            }
-        }
-    }
-
     /// The next entry of the file is this one.
     fn note_written(&mut self, entry: IndexEntry) {
-        if self.written.is_multiple_of(PAGE_ENTRIES) {
-            self.pages.push(entry);
+        if self.written.is_multiple_of(STRETCH_ENTRIES) {
+            self.firsts.push(entry);
         }
         self.written += 1;
     }
 
-    fn last_recent_where(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
-        let at = self.recent.partition_point(wanted).checked_sub(1)?;
-        self.recent.get(at).copied()
+    /// Where the last entry is that `wanted` holds for.
+    fn place_of(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Place {
+        let last = |entries: &[IndexEntry]| entries.partition_point(&wanted).checked_sub(1);
+        if let Some(at) = last(&self.recent) {
+            return Place::Known(self.recent.get(at).copied());
+        }
+        let Some(at) = last(&self.firsts) else { return Place::Known(None) };
+        match (&self.file, self.firsts.get(at)) {
+            (Some(file), Some(first)) => {
+                let start = at as u64 * STRETCH_LEN;
+                let end = (start + STRETCH_LEN).min(self.written * ENTRY_LEN);
+                Place::InFile(Stretch { file: file.clone(), range: start..end, first: *first })
+            }
+            _ => Place::Known(None),
+        }
     }
+}
 
-    /// The page that holds the last entry that `wanted` holds for, and the first entry of the page.
-    fn page_where(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Option<(u64, IndexEntry)> {
-        let at = self.pages.partition_point(wanted).checked_sub(1)?;
-        Some((at as u64, *self.pages.get(at)?))
-    }
-
-    /// A page that cannot be read is as good as its first entry.
-    fn last_in_file_where(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
-        let (at, first) = self.page_where(&wanted)?;
-        let page = self.file.as_ref().and_then(|file| self.read_page(file, at).ok());
-        let found = page.and_then(|page| last_of(&page, wanted));
-        Some(found.unwrap_or(first))
-    }
-
-    fn last_in_mapped_where(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Result<Option<IndexEntry>, Cold> {
-        let Some((at, first)) = self.page_where(&wanted) else { return Ok(None) };
-        let file = self.file.as_ref().ok_or(Cold)?;
-        let range = page_range(at, self.written);
-        if file.resident_end(range.clone()) < range.end {
+impl Stretch {
+    fn last_in_memory(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, Cold> {
+        if self.file.resident_end(self.range.clone()) < self.range.end {
             return Err(Cold);
         }
-        let page = file.view(range).map_err(|_| Cold)?;
-        Ok(Some(last_of(&page, wanted).unwrap_or(first)))
+        let bytes = self.file.view(self.range.clone()).map_err(|_| Cold)?;
+        Ok(last_of(&bytes, wanted).unwrap_or(self.first))
     }
 
-    fn read_page(&self, file: &MappedFile, at: u64) -> io::Result<Vec<u8>> {
-        let range = page_range(at, file.len() / ENTRY_LEN);
-        let mut page = vec![0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)];
-        file.read_at(&mut page, range.start)?;
-        Ok(page)
+    /// A stretch that cannot be read is as good as its first entry.
+    fn last(&self, wanted: impl Fn(&IndexEntry) -> bool) -> IndexEntry {
+        let mut bytes = vec![0; usize::try_from(self.range.end - self.range.start).unwrap_or(0)];
+        let read = self.file.read_at(&mut bytes, self.range.start);
+        read.ok().and_then(|()| last_of(&bytes, wanted)).unwrap_or(self.first)
     }
 }
 
-/// Where page `at` lies in a file of so many entries.
-fn page_range(at: u64, entries: u64) -> Range<u64> {
-    at * PAGE_LEN..((at + 1) * PAGE_LEN).min(entries * ENTRY_LEN)
-}
-
-/// The entries in some bytes up to the first damaged one.
-fn entries(bytes: &[u8]) -> impl Iterator<Item = IndexEntry> {
-    bytes.chunks_exact(ENTRY_LEN as usize).map_while(decode)
-}
-
-/// The last entry in a page that `wanted` holds for; it holds for the first ones only.
-fn last_of(page: &[u8], wanted: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
-    let (mut low, mut high) = (0, page.len() / ENTRY_LEN as usize);
+/// The last entry in a stretch that `wanted` holds for; it holds for the first ones only. Beyond a damaged one nothing is found.
+fn last_of(stretch: &[u8], wanted: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
+    let (mut low, mut high) = (0, stretch.len() / ENTRY_LEN as usize);
     let mut found = None;
     while low < high {
         let middle = low + (high - low) / 2;
-        match page.get(middle * ENTRY_LEN as usize..).and_then(decode).filter(&wanted) {
+        match stretch.get(middle * ENTRY_LEN as usize..).and_then(decode).filter(&wanted) {
             Some(entry) => (low, found) = (middle + 1, Some(entry)),
             None => high = middle,
         }
@@ -247,8 +279,48 @@ fn last_of(page: &[u8], wanted: impl Fn(&IndexEntry) -> bool) -> Option<IndexEnt
     found
 }
 
-fn whole_entries(len: u64) -> u64 {
-    len / ENTRY_LEN * ENTRY_LEN
+/// How many entries a file has, up to one that is damaged, missing, or speaks of bytes beyond `segment_len`. What was written may
+/// have reached the disk in part, so the page before that end is looked through as well, and the one before, until one is whole.
+fn good_entries(file: &dyn File, segment_len: u64) -> io::Result<u64> {
+    let good = |entry: &IndexEntry| u64::from(entry.position) < segment_len;
+    let (mut low, mut high) = (0, file.len()? / ENTRY_LEN);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match entry_at(file, middle)?.filter(good) {
+            Some(_) => low = middle + 1,
+            None => high = middle,
+        }
+    }
+    while low > 0 {
+        let from = (low - 1) / VERIFIED_ENTRIES * VERIFIED_ENTRIES;
+        let mut page = [0; (VERIFIED_ENTRIES * ENTRY_LEN) as usize];
+        let read = fs::read_full(file, &mut page, from * ENTRY_LEN)?;
+        let whole = page[..read].chunks_exact(ENTRY_LEN as usize).map_while(decode).take_while(good).count() as u64;
+        if whole > 0 {
+            return Ok(low.min(from + whole));
+        }
+        low = from;
+    }
+    Ok(0)
+}
+
+/// The first entry of each stretch in a file of so many entries; a damaged one ends the file.
+fn firsts(file: &dyn File, entries: u64) -> io::Result<(u64, Vec<IndexEntry>)> {
+    let mut firsts = Vec::new();
+    for at in (0..entries).step_by(STRETCH_ENTRIES as usize) {
+        match entry_at(file, at)? {
+            Some(entry) => firsts.push(entry),
+            None => return Ok((at, firsts)),
+        }
+    }
+    Ok((entries, firsts))
+}
+
+/// Entry `at` of a file; `None` if it is damaged or not there.
+fn entry_at(file: &dyn File, at: u64) -> io::Result<Option<IndexEntry>> {
+    let mut bytes = [0; ENTRY_LEN as usize];
+    let read = fs::read_full(file, &mut bytes, at * ENTRY_LEN)?;
+    Ok(decode(&bytes[..read]))
 }
 
 fn encode(entry: &IndexEntry) -> Vec<u8> {
@@ -262,7 +334,7 @@ fn encode(entry: &IndexEntry) -> Vec<u8> {
 }
 
 fn decode(mut bytes: &[u8]) -> Option<IndexEntry> {
-    let covered = bytes.get(..ENTRY_LEN as usize - 4)?;
+    let covered = bytes.get(..ENTRY_LEN as usize)?.split_last_chunk::<4>()?.0;
     let crc = crc32c::crc32c(covered);
     let entry = IndexEntry {
         offset: bytes.get_i64(),
@@ -276,62 +348,82 @@ fn decode(mut bytes: &[u8]) -> Option<IndexEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::RealFileSystem;
+    use crate::files::tests::chain_files;
+    use crate::ids::{ChainId, StoreId};
+
+    struct Fixture {
+        _dir: tempfile::TempDir,
+        files: Arc<ChainFiles>,
+        id: SegmentId,
+        path: std::path::PathBuf,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let id =
+                SegmentId { chain: ChainId { epoch: 1, sequence: 1, store: StoreId::new(8).unwrap() }, base_offset: 0 };
+            let files = chain_files(dir.path(), 4);
+            std::fs::create_dir_all(id.directory(dir.path())).unwrap();
+            Self { path: files.path(SegmentFile::Index(id)), files, id, _dir: dir }
+        }
+
+        /// So many entries in the file, flushed in pieces, and twenty in memory.
+        fn filled(&self, written: i64, at_once: i64) -> Index {
+            let index = Index::default();
+            for at in 1..=written + 20 {
+                index.push(entry(at));
+                if at <= written && (at % at_once == 0 || at == written) {
+                    index.flush(&self.files, self.id, at as u64 * 1_000 + 1).unwrap();
+                }
+            }
+            index
+        }
+
+        fn load(&self, segment_len: u64) -> Index {
+            Index::load(&self.files, self.id, segment_len)
+        }
+
+        fn last_in_file(&self, segment_len: u64) -> Option<IndexEntry> {
+            last_in_file(&*self.files.fs, &self.path, segment_len).unwrap()
+        }
+
+        fn damage(&self, at: usize) {
+            let mut bytes = std::fs::read(&self.path).unwrap();
+            bytes[at * ENTRY_LEN as usize + 5] ^= 1;
+            std::fs::write(&self.path, bytes).unwrap();
+        }
+    }
 
     fn entry(at: i64) -> IndexEntry {
         IndexEntry { offset: at * 10, timestamp_before: at * 100 - 1, stamp: at, position: at as u32 * 1_000 }
     }
 
-    fn filled(path: &Path) -> Index {
-        let index = Index::default();
-        (1..=20).for_each(|at| index.push(entry(at)));
-        index.flush(&RealFileSystem, path, 12_500).unwrap();
-        index
+    fn assert_finds(index: &Index, last: i64) {
+        assert_eq!(index.floor_of_offset(9), None);
+        for at in 1..=last {
+            assert_eq!(index.floor_of_offset(at * 10 + 9), Some(entry(at)));
+            assert_eq!(index.floor_of_offset_in_memory(at * 10 + 9), Ok(Some(entry(at))));
+            assert_eq!(index.floor_of_position_in_memory(at as u64 * 1_000 + 999), Ok(Some(entry(at))));
+            assert_eq!(index.floor_of_timestamp(at * 100), Some(entry(at)));
+        }
+        assert_eq!(index.last(), Some(entry(last)));
     }
 
     #[test]
     fn looks_up_in_file_and_memory_alike() {
-        let dir = tempfile::tempdir().unwrap();
-        let index = filled(&dir.path().join("i"));
-        assert_eq!(index.floor_of_offset(9), None);
-        for at in 1..=20 {
-            assert_eq!(index.floor_of_offset(at * 10 + 9), Some(entry(at)));
-            assert_eq!(index.floor_of_position_in_memory(at as u64 * 1_000), Ok(Some(entry(at))));
-            assert_eq!(index.floor_of_timestamp(at * 100), Some(entry(at)));
-        }
-        assert_eq!(index.last(), Some(entry(20)));
-    }
-
-    #[test]
-    fn a_long_file_is_looked_up_page_by_page() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("i");
-        let index = Index::default();
-        for at in 1..=1_000 {
-            index.push(entry(at));
-            if at % 77 == 0 {
-                index.flush(&RealFileSystem, &path, at as u64 * 1_000 + 1).unwrap();
-            }
-        }
-        for index in [&index, &Index::load(&RealFileSystem, &path, u64::MAX)] {
-            let last = index.last().unwrap().stamp;
-            for at in (1..=last).chain([0]) {
-                let expected = (at > 0).then(|| entry(at));
-                assert_eq!(index.floor_of_offset(at * 10 + 9), expected);
-                assert_eq!(index.floor_of_offset_in_memory(at * 10 + 9), Ok(expected));
-                assert_eq!(index.floor_of_position_in_memory(at as u64 * 1_000 + 999), Ok(expected));
-            }
+        for (written, at_once) in [(12, 12), (5_000, 77), (4_096, 2_048), (2_048, 1)] {
+            let fixture = Fixture::new();
+            assert_finds(&fixture.filled(written, at_once), written + 20);
+            assert_finds(&fixture.load(u64::MAX), written);
         }
     }
 
     #[test]
-    fn what_lies_in_a_page_that_was_dropped_is_told_only_to_who_waits() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("i");
-        let index = Index::default();
-        (1..=300).for_each(|at| index.push(entry(at)));
-        index.flush(&RealFileSystem, &path, 280_001).unwrap();
-        let file = std::fs::File::open(&path).unwrap();
+    fn what_was_dropped_from_memory_is_told_only_to_who_waits() {
+        let fixture = Fixture::new();
+        let index = fixture.filled(280, 280);
+        let file = std::fs::File::open(&fixture.path).unwrap();
         file.sync_all().unwrap();
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
         assert_eq!(index.floor_of_offset_in_memory(2_000), Err(Cold));
@@ -342,22 +434,45 @@ mod tests {
 
     #[test]
     fn the_file_holds_synced_entries_only_and_is_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("i");
-        drop(filled(&path));
-        assert_eq!(Index::load(&RealFileSystem, &path, u64::MAX).last(), Some(entry(12)));
-        assert_eq!(Index::load(&RealFileSystem, &path, 5_001).last(), Some(entry(5)));
-        assert_eq!(Index::load(&RealFileSystem, &dir.path().join("none"), 1).last(), None);
+        let fixture = Fixture::new();
+        assert_eq!(fixture.last_in_file(u64::MAX), None);
+        let index = fixture.filled(3_000, 100);
+        assert_eq!(fixture.last_in_file(u64::MAX), Some(entry(3_000)));
+        assert_eq!(fixture.last_in_file(5_001), Some(entry(5)));
+        assert_eq!(fixture.load(5_001).last(), Some(entry(5)));
+        assert_eq!(fixture.last_in_file(1_000), None);
+        assert_eq!(fixture.last_in_file(0), None);
+        index.remove().unwrap();
+        assert_eq!(fixture.last_in_file(u64::MAX), None);
     }
 
     #[test]
-    fn a_damaged_entry_ends_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("i");
-        drop(filled(&path));
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[3 * ENTRY_LEN as usize + 5] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
-        assert_eq!(Index::load(&RealFileSystem, &path, u64::MAX).last(), Some(entry(3)));
+    fn a_damaged_entry_is_never_believed() {
+        // Found in order of position: the file ends before it where that is noticed, else a look-up does.
+        for (written, at) in
+            [(12, 3), (12, 0), (3_000, 2_999), (3_000, 2_990), (3_000, 2_048), (3_000, 1_500), (3_000, 0)]
+        {
+            let fixture = Fixture::new();
+            fixture.filled(written, 50);
+            fixture.damage(at);
+            let damaged = entry(at as i64 + 1);
+            let index = fixture.load(u64::MAX);
+            for wanted in 1..=written {
+                let found = index.floor_of_offset(wanted * 10);
+                assert!(found.is_none_or(|found| found.offset <= wanted * 10 && found != damaged), "{found:?}");
+            }
+            let last = fixture.last_in_file(u64::MAX);
+            assert!(last.is_none_or(|last| last != damaged && last == entry(last.stamp)));
+        }
+    }
+
+    #[test]
+    fn pages_that_never_reached_the_disk_end_the_file_before_them() {
+        let fixture = Fixture::new();
+        fixture.filled(3_000, 50);
+        let mut bytes = std::fs::read(&fixture.path).unwrap();
+        bytes[20 * 4096..23 * 4096].fill(0);
+        std::fs::write(&fixture.path, &bytes[..23 * 4096 + 40]).unwrap();
+        assert_eq!(fixture.last_in_file(u64::MAX), Some(entry(20 * 128)));
     }
 }

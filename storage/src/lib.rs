@@ -29,6 +29,7 @@ mod log;
 mod mapping;
 mod members;
 mod open;
+mod open_files;
 mod placement;
 pub mod producer_snapshot;
 pub mod producer_state;
@@ -46,6 +47,7 @@ mod storage;
 mod store;
 mod stores;
 mod sweep;
+mod syncing;
 mod topics;
 mod trusted;
 mod union;
@@ -60,6 +62,7 @@ pub use error::{
 pub use log::{
     AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
 };
+pub use open_files::OpenFiles;
 pub use producer_upkeep::{ProducerLimits, ProducerTurn, ProducerUpkeep};
 pub use reading::ReadStats;
 pub use recovery::RecoveryReport;

@@ -6,46 +6,60 @@
 //! - A view lies below `len` as it was when the view was made. The map itself may reach beyond the end of the file (space
 //!   to grow), but nothing there is ever touched.
 //! - Nobody else writes the file: the store's lock keeps other processes away.
+//! - The file may be closed at any time and is opened again when it is wanted: it is the same file, because a name is never used
+//!   for two, and it is not mapped before it was seen to have `len` bytes. A view keeps its own map, whatever is closed.
 //!
 //! A page that cannot be read from the disk is a SIGBUS here as in every program that maps files.
+//!
+//! A write that fails in the background is reported to files that were open meanwhile. So what was written to a file that has been
+//! closed since is made durable by a sync of the whole device, which hears of every such failure.
 #![allow(unsafe_code)]
 
 use std::io::{self, IoSlice};
 use std::ops::{Deref, Range};
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use memmap2::MmapRaw;
 
-use crate::fs::{self, File, FileSystem, Open};
+use crate::files::{ChainFiles, SegmentFile};
+use crate::fs::{self, File, Open};
+use crate::open_files::OpenFile;
 
 /// The first allocation, and the smallest step.
 const STEP_MIN: u64 = 16 * 1024;
 /// The largest step: what a busy partition may waste until its segment is trimmed.
 const STEP_MAX: u64 = 32 * 1024 * 1024;
-/// The smallest map; more address space than needed costs nothing and saves maps as the file grows.
-const MAP_MIN: u64 = 1024 * 1024;
+/// What is rather copied than mapped for a single use, bytes.
+const COPY_MAX: usize = 64 * 1024;
 
 /// An append-only file with a readable front.
 pub struct MappedFile {
-    file: Arc<dyn File>,
-    tail: Mutex<Tail>,
+    files: Arc<ChainFiles>,
+    name: SegmentFile,
+    open: RwLock<Weak<OpenFile>>,
+    /// Bytes allocated; only the writer uses it.
+    allocated: Mutex<u64>,
     len: AtomicU64,
-    map: RwLock<Option<Arc<MmapRaw>>>,
+    /// Bytes that are durable.
+    synced_len: AtomicU64,
+    /// Bytes that were there, durable or not, when the file was last opened again.
+    reopened_len: AtomicU64,
+    removed: AtomicBool,
 }
 
-/// What only the writer uses.
-struct Tail {
-    allocated: u64,
-}
-
-/// Bytes of a mapped file; keeps the map alive.
+/// Bytes of a file; keeps the map alive.
 #[derive(Clone)]
 pub struct View {
-    map: Arc<MmapRaw>,
+    held: Held,
     range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Held {
+    Map(Arc<MmapRaw>),
+    Copy(Bytes),
 }
 
 impl MappedFile {
@@ -53,25 +67,25 @@ impl MappedFile {
     ///
     /// # Errors
     /// Of the file system.
-    pub fn create(fs: &dyn FileSystem, path: &Path) -> io::Result<Self> {
-        Ok(Self::new(fs.open(path, Open::Create)?, 0, 0))
+    pub fn create(files: &Arc<ChainFiles>, name: SegmentFile) -> io::Result<Self> {
+        let made = Self::existing(files, name, 0);
+        let path = files.path(name);
+        made.install(files.open.open(|| files.fs.open(&path, Open::Create))?);
+        Ok(made)
     }
 
-    /// Opens a file whose first `len` bytes are good.
-    ///
-    /// # Errors
-    /// Of the file system; `UnexpectedEof` when the file is shorter.
-    pub fn open(fs: &dyn FileSystem, path: &Path, len: u64) -> io::Result<Self> {
-        let file = fs.open(path, Open::Write)?;
-        let allocated = file.len()?;
-        if allocated < len {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{}: too short", path.display())));
+    /// A file whose first `len` bytes are good, and durable. It is opened when it is first used.
+    pub fn existing(files: &Arc<ChainFiles>, name: SegmentFile, len: u64) -> Self {
+        Self {
+            files: files.clone(),
+            name,
+            open: RwLock::default(),
+            allocated: Mutex::new(len),
+            len: AtomicU64::new(len),
+            synced_len: AtomicU64::new(len),
+            reopened_len: AtomicU64::new(0),
+            removed: AtomicBool::new(false),
         }
-        Ok(Self::new(file, len, allocated))
-    }
-
-    fn new(file: Arc<dyn File>, len: u64, allocated: u64) -> Self {
-        Self { file, tail: Mutex::new(Tail { allocated }), len: AtomicU64::new(len), map: RwLock::new(None) }
     }
 
     /// Bytes that can be read.
@@ -79,75 +93,170 @@ impl MappedFile {
         self.len.load(Ordering::Acquire)
     }
 
+    /// Bytes that are durable.
+    pub fn synced_len(&self) -> u64 {
+        self.synced_len.load(Ordering::Acquire)
+    }
+
+    /// Says that the bytes below `len` are durable.
+    pub fn note_synced(&self, len: u64) {
+        self.synced_len.fetch_max(len, Ordering::AcqRel);
+    }
+
+    /// Whether the file was removed.
+    pub fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
+    }
+
+    /// Removes the file. Views of it go on, nothing else does.
+    ///
+    /// # Errors
+    /// Of the file system; one that is not there is none.
+    pub fn remove(&self) -> io::Result<()> {
+        self.removed.store(true, Ordering::Release);
+        self.close();
+        match self.files.fs.remove_file(&self.files.path(self.name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it can be used without being opened.
+    pub fn is_open(&self) -> bool {
+        self.held().is_some()
+    }
+
+    /// The file if it is open.
+    fn held(&self) -> Option<Arc<OpenFile>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).upgrade()?;
+        open.touch();
+        Some(open)
+    }
+
+    /// The file, opened now if need be.
+    fn open(&self) -> io::Result<Arc<OpenFile>> {
+        if let Some(open) = self.held() {
+            return Ok(open);
+        }
+        let (path, len) = (self.files.path(self.name), self.len());
+        let open = self.files.open.open(|| self.files.fs.open(&path, Open::Write))?;
+        if open.file.len()? < len {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{}: too short", path.display())));
+        }
+        Ok(self.install(open))
+    }
+
+    /// Has `opened` kept open, unless somebody else was faster.
+    fn install(&self, opened: Arc<OpenFile>) -> Arc<OpenFile> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = open.upgrade() {
+            return other;
+        }
+        *open = Arc::downgrade(&opened);
+        self.reopened_len.store(self.len(), Ordering::Release);
+        drop(open);
+        self.files.open.keep(opened.clone());
+        if self.is_removed() {
+            self.files.open.forget(&opened);
+        }
+        opened
+    }
+
+    fn close(&self) {
+        if let Some(open) = self.held() {
+            self.files.open.forget(&open);
+        }
+    }
+
     /// Appends `parts` and makes them readable; returns where they begin. Nothing has changed after an error.
     ///
     /// # Errors
     /// Of the file system; a full disk is noticed before anything is written.
     pub fn append(&self, parts: [&[u8]; 2]) -> io::Result<u64> {
-        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut allocated = self.allocated.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open()?;
         let position = self.len.load(Ordering::Relaxed);
         let end = position + (parts[0].len() + parts[1].len()) as u64;
-        if end > tail.allocated {
-            tail.allocated = self.allocate(tail.allocated, end)?;
+        if end > *allocated {
+            *allocated = allocate(&*open.file, *allocated, end)?;
         }
-        fs::write_all(&*self.file, &mut parts.map(IoSlice::new), position)?;
+        fs::write_all(&*open.file, &mut parts.map(IoSlice::new), position)?;
         self.len.store(end, Ordering::Release);
         Ok(position)
     }
 
-    /// Space grows with what is there already: a quiet partition stays small, a busy one asks seldom. Where there is not so
-    /// much any more, what is needed will do.
-    fn allocate(&self, allocated: u64, needed: u64) -> io::Result<u64> {
-        let needed = needed.next_multiple_of(4096);
-        let generous = needed.max(allocated + allocated.clamp(STEP_MIN, STEP_MAX));
-        match self.allocate_to(allocated, generous) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && needed < generous => {
-                self.allocate_to(allocated, needed)
-            }
-            outcome => outcome,
-        }
-    }
-
-    fn allocate_to(&self, allocated: u64, target: u64) -> io::Result<u64> {
-        match self.file.allocate(allocated, target - allocated) {
-            // Some file systems cannot: the write itself then finds out whether there is space.
-            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
-            _ => Ok(target),
-        }
-    }
-
-    /// Gives back what is allocated beyond the last byte.
+    /// Gives back what is allocated beyond the last byte, if it is more than `rest_max`.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn trim(&self) -> io::Result<()> {
-        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.allocated = self.len.load(Ordering::Relaxed);
-        self.file.set_len(tail.allocated)
+    pub fn trim(&self, rest_max: u64) -> io::Result<()> {
+        let mut allocated = self.allocated.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = self.len.load(Ordering::Relaxed);
+        if self.is_removed() || *allocated <= len + rest_max {
+            return Ok(());
+        }
+        *allocated = len;
+        self.open()?.file.set_len(len)
     }
 
-    /// Makes the bytes below `len` durable; returns how many those are at least.
+    /// Whether a sync of the file alone might miss that a write to it has failed.
+    pub fn needs_device_sync(&self) -> bool {
+        let synced = self.synced_len();
+        if synced >= self.len() || self.is_removed() {
+            return false;
+        }
+        self.held().is_none() || self.reopened_len.load(Ordering::Acquire) > synced
+    }
+
+    /// Makes the bytes below `len` durable; returns how many those are at least. A removed file is as durable as can be.
     ///
     /// # Errors
     /// Of the file system; the state of the file on the disk is then unknown.
     pub fn sync(&self) -> io::Result<u64> {
         let len = self.len();
-        self.file.sync()?;
+        let synced = self.synced_len();
+        match self.held() {
+            _ if synced >= len || self.is_removed() => {}
+            Some(open) if self.reopened_len.load(Ordering::Acquire) <= synced => open.file.sync()?,
+            _ => self.files.fs.sync_all(&self.files.dir)?,
+        }
+        self.note_synced(len);
         Ok(len)
     }
 
     /// The bytes in `range`.
     ///
     /// # Errors
-    /// `UnexpectedEof` beyond `len`; of the system when the file cannot be mapped.
+    /// `UnexpectedEof` beyond `len`; of the system when the file cannot be opened or mapped.
     pub fn view(&self, range: Range<u64>) -> io::Result<View> {
-        if range.end > self.len() || range.start > range.end {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let range = self.readable(range)?;
+        let map = self.open()?.map(range.end, self.len())?;
+        Ok(View { held: Held::Map(map), range })
+    }
+
+    /// The bytes in `range`, to be looked at once: a few are copied when there is no map yet.
+    ///
+    /// # Errors
+    /// As `view`.
+    pub fn glance(&self, range: Range<u64>) -> io::Result<View> {
+        let readable = self.readable(range.clone())?;
+        let open = self.open()?;
+        if readable.len() > COPY_MAX || open.mapped(readable.end).is_some() {
+            return self.view(range);
         }
-        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        };
-        Ok(View { map: self.map_of(end)?, range: start..end })
+        let mut bytes = vec![0; readable.len()];
+        if let (_, Some(error)) = read_some(&*open.file, &mut bytes, range.start) {
+            return Err(error);
+        }
+        Ok(View { range: 0..bytes.len(), held: Held::Copy(bytes.into()) })
+    }
+
+    fn readable(&self, range: Range<u64>) -> io::Result<Range<usize>> {
+        let known = range.end <= self.len() && range.start <= range.end;
+        match (usize::try_from(range.start), usize::try_from(range.end)) {
+            (Ok(start), Ok(end)) if known => Ok(start..end),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 
     /// How far from its beginning `range` is in memory, so that looking at it waits for no disk: the end of that stretch.
@@ -177,37 +286,60 @@ impl MappedFile {
 
     /// As `read_at`; says how many bytes could be read before the error.
     pub fn read_some(&self, buffer: &mut [u8], position: u64) -> (usize, Option<io::Error>) {
-        if position.saturating_add(buffer.len() as u64) > self.len() {
-            return (0, Some(io::ErrorKind::UnexpectedEof.into()));
+        let known = self.readable(position..position.saturating_add(buffer.len() as u64));
+        match known.and_then(|_| self.open()) {
+            Ok(open) => read_some(&*open.file, buffer, position),
+            Err(error) => (0, Some(error)),
         }
-        let mut done = 0;
-        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, position + done as u64) {
-                Ok(0) => return (done, Some(io::ErrorKind::UnexpectedEof.into())),
-                Ok(read) => done += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return (done, Some(error)),
-            }
-        }
-        (done, None)
     }
 
     /// Asks the system to have `range` in memory soon. Does not wait.
     pub fn read_ahead(&self, range: Range<u64>) {
-        self.file.read_ahead(range.start..range.end.min(self.len()));
-    }
-
-    fn map_of(&self, end: usize) -> io::Result<Arc<MmapRaw>> {
-        let present = self.map.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(map) = present.filter(|map| map.len() >= end) {
-            return Ok(map);
+        if let Ok(open) = self.open() {
+            open.file.read_ahead(range.start..range.end.min(self.len()));
         }
-        let len = (self.len() * 4).max(MAP_MIN);
-        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        let map = self.file.map(len)?;
-        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Some(map.clone());
-        Ok(map)
     }
+}
+
+impl Drop for MappedFile {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Space grows with what is there already: a quiet partition stays small, a busy one asks seldom. Where there is not so
+/// much any more, what is needed will do.
+fn allocate(file: &dyn File, allocated: u64, needed: u64) -> io::Result<u64> {
+    let needed = needed.next_multiple_of(4096);
+    let generous = needed.max(allocated + allocated.clamp(STEP_MIN, STEP_MAX));
+    match allocate_to(file, allocated, generous) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && needed < generous => {
+            allocate_to(file, allocated, needed)
+        }
+        outcome => outcome,
+    }
+}
+
+fn allocate_to(file: &dyn File, allocated: u64, target: u64) -> io::Result<u64> {
+    match file.allocate(allocated, target - allocated) {
+        // Some file systems cannot: the write itself then finds out whether there is space.
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+        _ => Ok(target),
+    }
+}
+
+/// Fills `buffer`; says how many bytes could be read before an error.
+fn read_some(file: &dyn File, buffer: &mut [u8], position: u64) -> (usize, Option<io::Error>) {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, position + done as u64) {
+            Ok(0) => return (done, Some(io::ErrorKind::UnexpectedEof.into())),
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (done, Some(error)),
+        }
+    }
+    (done, None)
 }
 
 impl View {
@@ -245,9 +377,10 @@ impl View {
         let before = self.range.start % page;
         let (first, len) = (self.range.start - before, self.range.len() + before);
         let mut pages = vec![0_u8; len.div_ceil(page)];
+        let Held::Map(map) = &self.held else { return (vec![true; pages.len()], before) };
         // SAFETY: `first` is a multiple of the page size within the map, the map reaches to `first + len`, and there is a byte in
         // `pages` for each page of it. The call reads no memory of the map and writes nothing but `pages`.
-        let asked = unsafe { libc::mincore(self.map.as_mut_ptr().add(first).cast(), len, pages.as_mut_ptr()) };
+        let asked = unsafe { libc::mincore(map.as_mut_ptr().add(first).cast(), len, pages.as_mut_ptr()) };
         (pages.into_iter().map(|page| asked == 0 && page & 1 == 1).collect(), before)
     }
 }
@@ -256,9 +389,14 @@ impl Deref for View {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `range` lies within the map and below the file's `len` when the view was made; those bytes are
-        // initialized, are never written again and stay in the file (see the top), and `map` lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(self.range.start), self.range.len()) }
+        match &self.held {
+            // SAFETY: `range` lies within the map and below the file's `len` when the view was made; those bytes are
+            // initialized, are never written again and stay in the file (see the top), and `map` lives as long as `self`.
+            Held::Map(map) => unsafe {
+                std::slice::from_raw_parts(map.as_ptr().add(self.range.start), self.range.len())
+            },
+            Held::Copy(bytes) => bytes,
+        }
     }
 }
 
@@ -271,12 +409,44 @@ impl AsRef<[u8]> for View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::RealFileSystem;
+    use crate::files::tests::chain_files;
+    use crate::ids::{ChainId, SegmentId, StoreId};
+
+    struct Fixture {
+        dir: tempfile::TempDir,
+        files: Arc<ChainFiles>,
+    }
+
+    impl Fixture {
+        fn new(open_max: usize) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            (0..256).for_each(|at| std::fs::create_dir(dir.path().join(format!("{at:02x}"))).unwrap());
+            Self { files: chain_files(dir.path(), open_max), dir }
+        }
+
+        fn name(&self, base_offset: i64) -> SegmentFile {
+            SegmentFile::Log(SegmentId {
+                chain: ChainId { epoch: 1, sequence: 1, store: StoreId::new(8).unwrap() },
+                base_offset,
+            })
+        }
+
+        fn create(&self, base_offset: i64) -> MappedFile {
+            MappedFile::create(&self.files, self.name(base_offset)).unwrap()
+        }
+
+        fn open_now(&self) -> usize {
+            let ours = |entry: &std::fs::DirEntry| {
+                std::fs::read_link(entry.path()).is_ok_and(|path| path.starts_with(self.dir.path()))
+            };
+            std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter(ours).count()
+        }
+    }
 
     #[test]
     fn views_stay_as_they_were_while_the_file_grows() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = MappedFile::create(&RealFileSystem, &dir.path().join("f")).unwrap();
+        let fixture = Fixture::new(4);
+        let file = fixture.create(0);
         assert_eq!(file.append([b"head", b"body"]).unwrap(), 0);
         let early = file.view(0..8).unwrap();
         for _ in 0..100 {
@@ -285,19 +455,81 @@ mod tests {
         assert_eq!(&*early, b"headbody");
         assert_eq!(&*file.view(4..10).unwrap(), b"body\x07\x07");
         assert!(file.view(0..file.len() + 1).is_err());
-        file.trim().unwrap();
-        assert_eq!(file.file.len().unwrap(), file.len());
+        file.trim(0).unwrap();
+        assert_eq!(file.open().unwrap().file.len().unwrap(), file.len());
         assert_eq!(&early.into_bytes()[..], b"headbody");
     }
 
     #[test]
+    fn many_files_are_appended_to_and_read_though_few_may_be_open() {
+        let fixture = Fixture::new(4);
+        let files: Vec<_> = (0..50).map(|at| fixture.create(at)).collect();
+        let mut views = Vec::new();
+        for round in 0..3_u8 {
+            for (at, file) in files.iter().enumerate() {
+                file.append([&[at as u8; 500], &[round; 500]]).unwrap();
+                views.push((at as u8, round, file.view(u64::from(round) * 1_000..file.len()).unwrap()));
+                assert!(fixture.open_now() <= 4);
+            }
+        }
+        assert!(views.iter().all(|(at, round, view)| view[..500] == [*at; 500] && view[500..] == [*round; 500]));
+        drop(files);
+        assert_eq!(fixture.open_now(), 0);
+        assert!(views.iter().all(|(at, round, view)| view[..500] == [*at; 500] && view[500..] == [*round; 500]));
+    }
+
+    #[test]
+    fn what_was_written_before_a_file_was_closed_needs_a_sync_of_the_device() {
+        let fixture = Fixture::new(1);
+        let (first, second) = (fixture.create(1), fixture.create(2));
+        second.append([b"2", b""]).unwrap();
+        assert!(!second.needs_device_sync());
+        first.append([b"1", b""]).unwrap();
+        assert!(second.needs_device_sync());
+        second.append([b"2", b""]).unwrap();
+        assert!(second.needs_device_sync(), "open again, but not since the first byte was written");
+        assert_eq!(second.sync().unwrap(), 2);
+        second.append([b"2", b""]).unwrap();
+        assert!(!second.needs_device_sync());
+        assert_eq!((second.synced_len(), second.len()), (2, 3));
+    }
+
+    #[test]
+    fn a_removed_file_is_neither_found_nor_missed() {
+        let fixture = Fixture::new(4);
+        let file = fixture.create(0);
+        file.append([b"abc", b"def"]).unwrap();
+        let view = file.view(0..6).unwrap();
+        file.remove().unwrap();
+        assert_eq!(fixture.open_now(), 0);
+        assert_eq!(file.append([b"g", b""]).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(file.view(0..6).err().unwrap().kind(), io::ErrorKind::NotFound);
+        assert_eq!(file.sync().unwrap(), 6);
+        file.trim(0).unwrap();
+        file.remove().unwrap();
+        assert_eq!(&*view, b"abcdef");
+    }
+
+    #[test]
+    fn a_glance_at_little_makes_no_map() {
+        let fixture = Fixture::new(4);
+        let file = fixture.create(0);
+        file.append([&[7; 100_000], &[]]).unwrap();
+        assert_eq!(&*file.glance(10..20).unwrap(), &[7; 10]);
+        assert!(file.open().unwrap().mapped(1).is_none());
+        assert_eq!(file.glance(0..100_000).unwrap().len(), 100_000);
+        assert!(file.open().unwrap().mapped(1).is_some());
+        assert!(file.glance(99_999..100_001).is_err());
+    }
+
+    #[test]
     fn what_the_system_has_dropped_is_not_resident() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = MappedFile::create(&RealFileSystem, &dir.path().join("f")).unwrap();
+        let fixture = Fixture::new(4);
+        let file = fixture.create(0);
         file.append([&[7; 100_000], &[]]).unwrap();
         assert_eq!(file.resident_end(5_000..100_000), 100_000);
         file.sync().unwrap();
-        let other = std::fs::File::open(dir.path().join("f")).unwrap();
+        let other = std::fs::File::open(fixture.files.path(fixture.name(0))).unwrap();
         rustix::fs::fadvise(other, 0, None, rustix::fs::Advice::DontNeed).unwrap();
         assert_eq!(file.resident_end(5_000..100_000), 5_000);
         assert_eq!(file.absent(5_000..90_000).unwrap(), vec![4_096..90_112]);
@@ -311,18 +543,18 @@ mod tests {
 
     #[test]
     fn a_quiet_file_takes_little_space() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = MappedFile::create(&RealFileSystem, &dir.path().join("f")).unwrap();
+        let fixture = Fixture::new(4);
+        let file = fixture.create(0);
         file.append([b"x", b""]).unwrap();
-        assert!(file.file.len().unwrap() <= 16 * 1024);
+        assert!(file.open().unwrap().file.len().unwrap() <= 16 * 1024);
     }
 
     #[test]
     fn a_file_shorter_than_promised_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("f");
-        std::fs::write(&path, b"abc").unwrap();
-        assert!(MappedFile::open(&RealFileSystem, &path, 4).is_err());
-        assert_eq!(&*MappedFile::open(&RealFileSystem, &path, 3).unwrap().view(0..3).unwrap(), b"abc");
+        let fixture = Fixture::new(4);
+        std::fs::write(fixture.files.path(fixture.name(0)), b"abc").unwrap();
+        let existing = |len| MappedFile::existing(&fixture.files, fixture.name(0), len);
+        assert!(existing(4).view(0..4).is_err());
+        assert_eq!(&*existing(3).view(0..3).unwrap(), b"abc");
     }
 }

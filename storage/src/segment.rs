@@ -4,7 +4,8 @@
 //! - `committed_len <= len`; a reader of durable records looks below `committed_len` only. What is below it was durable before
 //!   the number moved.
 //! - `in_place_len` says how much of the file itself is durable; between it and `committed_len` the journal holds the bytes.
-//! - Only the last segment of an open chain grows. A sealed segment is opened when it is first read.
+//! - Only the last segment of an open chain grows. What a segment is made of is known without its files, which are open only while
+//!   somebody uses them now and then.
 
 use std::io;
 use std::ops::Range;
@@ -15,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use catena_protocol::batch::BatchHeader;
 
 use crate::error::StoreError;
-use crate::files::ChainFiles;
+use crate::files::{ChainFiles, SegmentFile};
 use crate::ids::SegmentId;
 use crate::index::{Index, IndexEntry};
 use crate::mapping::{MappedFile, View};
@@ -23,7 +24,8 @@ use crate::reading::{Fault, Headers, ReadCounters, Reading};
 use crate::trusted::Trusted;
 
 /// The index file is brought up to date when so many more bytes are durable: what a recovery may have to look through.
-const INDEX_FLUSH_BYTES: u64 = 8 * 1024 * 1024;
+/// Until then its entries are in memory (4 KiB for so many), for every open tail.
+pub const INDEX_FLUSH_BYTES: u64 = 512 * 1024;
 /// Bytes between entries that are read off the batches.
 const REBUILT_INTERVAL: u64 = 4096;
 /// Bytes read at a time when headers are looked through.
@@ -47,12 +49,11 @@ pub struct Segment {
     /// Its name.
     pub id: SegmentId,
     files: Arc<ChainFiles>,
-    file: OnceLock<MappedFile>,
-    index: OnceLock<Index>,
-    /// Bytes of a sealed segment; of an open one the file knows.
-    sealed_len: u64,
+    file: MappedFile,
+    index: OnceLock<Box<Index>>,
+    /// Made by this start of the broker: its index is all in memory at first.
+    is_new: bool,
     committed_len: AtomicU64,
-    in_place_len: AtomicU64,
     index_flushed_len: AtomicU64,
     last_indexed: AtomicU64,
     max_timestamp: AtomicI64,
@@ -72,60 +73,53 @@ impl Segment {
     /// Of the file system.
     pub fn create(files: &Arc<ChainFiles>, id: SegmentId) -> io::Result<Self> {
         files.fs.create_dir_all(&id.directory(&files.dir))?;
-        let file = MappedFile::create(&*files.fs, &id.log_path(&files.dir))?;
-        let mut segment = Self::new(files, id, 0, NO_TIMESTAMP);
-        segment.reading = Reading::new(Trusted::all());
-        let _ = segment.file.set(file);
-        let _ = segment.index.set(Index::default());
-        Ok(segment)
+        let file = MappedFile::create(files, SegmentFile::Log(id))?;
+        Ok(Self::new(files, id, file, NO_TIMESTAMP, true))
     }
 
-    /// A sealed segment, not yet opened.
+    /// A sealed segment.
     pub fn sealed(files: &Arc<ChainFiles>, id: crate::ids::ChainId, summary: SegmentSummary) -> Self {
         let id = SegmentId { chain: id, base_offset: summary.base_offset };
-        let mut segment = Self::new(files, id, summary.len, summary.max_timestamp);
-        segment.registered = AtomicBool::new(true);
-        segment.entry_synced = AtomicBool::new(true);
-        segment
+        let file = MappedFile::existing(files, SegmentFile::Log(id), summary.len);
+        Self::new(files, id, file, summary.max_timestamp, false)
     }
 
-    fn new(files: &Arc<ChainFiles>, id: SegmentId, len: u64, max_timestamp: i64) -> Self {
+    fn new(files: &Arc<ChainFiles>, id: SegmentId, file: MappedFile, max_timestamp: i64, is_new: bool) -> Self {
         Self {
             id,
             files: files.clone(),
-            file: OnceLock::new(),
+            committed_len: AtomicU64::new(file.len()),
+            file,
             index: OnceLock::new(),
-            sealed_len: len,
-            committed_len: AtomicU64::new(len),
-            in_place_len: AtomicU64::new(len),
+            is_new,
             index_flushed_len: AtomicU64::new(0),
             last_indexed: AtomicU64::new(0),
             max_timestamp: AtomicI64::new(max_timestamp),
-            registered: AtomicBool::new(false),
-            entry_synced: AtomicBool::new(false),
+            registered: AtomicBool::new(!is_new),
+            entry_synced: AtomicBool::new(!is_new),
             complete: AtomicBool::new(false),
-            reading: Reading::new(Trusted::nothing()),
+            reading: Reading::new(if is_new { Trusted::all() } else { Trusted::nothing() }),
             cut_at: AtomicU64::new(u64::MAX),
         }
     }
 
-    /// The file, opened now if it was not yet.
+    /// Its file, opened when it is used.
     ///
     /// # Errors
-    /// Of the file system, and when the file is shorter than it should be.
+    /// When its store has failed.
     pub fn file(&self) -> io::Result<&MappedFile> {
         self.files.check_usable()?;
-        if let Some(file) = self.file.get() {
-            return Ok(file);
-        }
-        let opened = MappedFile::open(&*self.files.fs, &self.id.log_path(&self.files.dir), self.sealed_len)?;
-        // Two readers may open it at once: one of the two stays.
-        Ok(self.file.get_or_init(|| opened))
+        Ok(&self.file)
     }
 
     /// File and index, if they are open already.
     pub fn opened(&self) -> Option<(&MappedFile, &Index)> {
-        Some((self.file.get()?, self.index.get()?))
+        Some(&self.file).filter(|file| file.is_open()).zip(self.index_in_memory())
+    }
+
+    /// The index, if nothing has to be read for it.
+    fn index_in_memory(&self) -> Option<&Index> {
+        if self.is_new { Some(self.index()) } else { self.index.get().map(|index| &**index) }
     }
 
     /// Where the search for `offset` begins: at a batch, as far as the index knows.
@@ -146,9 +140,12 @@ impl Segment {
     /// The index; that of a sealed segment is loaded at the first use, and what its file lacks is read off the batches.
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
-            let index = Index::load(&*self.files.fs, &self.id.index_path(&self.files.dir), self.sealed_len);
+            if self.is_new {
+                return Box::default();
+            }
+            let index = Box::new(Index::load(&self.files, self.id, self.len()));
             if let Err(error) = self.complete(&index) {
-                tracing::warn!("cannot index {}: {error}", self.id.log_path(&self.files.dir).display());
+                tracing::warn!("cannot index {}: {error}", self.path().display());
             }
             index
         })
@@ -158,7 +155,7 @@ impl Segment {
         let last = index.last();
         let (mut indexed, stamp) = last.map_or((0, 0), |entry| (u64::from(entry.position), entry.stamp));
         let mut timestamp_before = last.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before);
-        let mut headers = Headers::new(self, indexed..self.sealed_len, STEP);
+        let mut headers = Headers::new(self, indexed..self.len(), STEP);
         while let Some((position, header)) = headers.next()? {
             if position >= indexed + REBUILT_INTERVAL {
                 let Ok(short) = u32::try_from(position) else { break };
@@ -172,8 +169,7 @@ impl Segment {
 
     /// Bytes appended.
     pub fn len(&self) -> u64 {
-        let len = self.file.get().map_or(self.sealed_len, MappedFile::len);
-        len.min(self.cut_at.load(Ordering::Acquire))
+        self.file.len().min(self.cut_at.load(Ordering::Acquire))
     }
 
     /// Bytes that are durable.
@@ -183,7 +179,7 @@ impl Segment {
 
     /// Bytes that are durable in this file, not only in the journal.
     pub fn in_place_len(&self) -> u64 {
-        self.in_place_len.load(Ordering::Acquire)
+        self.file.synced_len()
     }
 
     /// Says that the bytes below `len` are durable.
@@ -233,7 +229,7 @@ impl Segment {
     /// # Errors
     /// Of the file system; nothing has changed then.
     pub fn append(&self, headers: &[BatchHeader], bytes: [&[u8]; 2], stamp: i64, interval: u32) -> io::Result<()> {
-        let mut position = self.file()?.append(bytes)?;
+        let mut position = self.file.append(bytes)?;
         for header in headers {
             self.note(header, position, stamp, interval);
             position += header.size() as u64;
@@ -268,8 +264,8 @@ impl Segment {
     /// # Errors
     /// Of the file system: the store must not be written again.
     pub fn sync(&self) -> io::Result<()> {
-        let len = self.file()?.sync()?;
-        if !self.entry_synced.load(Ordering::Acquire) {
+        let len = self.file.sync()?;
+        if !self.entry_synced.load(Ordering::Acquire) && !self.is_removed() {
             self.files.fs.sync_dir(&self.id.directory(&self.files.dir))?;
             self.files.fs.sync_dir(&self.files.dir)?;
         }
@@ -282,7 +278,7 @@ impl Segment {
     /// Of the file system.
     pub fn synced_to(&self, len: u64) -> io::Result<()> {
         self.entry_synced.store(true, Ordering::Release);
-        self.in_place_len.fetch_max(len, Ordering::AcqRel);
+        self.file.note_synced(len);
         if len < self.index_flushed_len.load(Ordering::Acquire) + INDEX_FLUSH_BYTES {
             return Ok(());
         }
@@ -298,29 +294,42 @@ impl Segment {
     /// # Errors
     /// Of the file system.
     pub fn flush_index(&self) -> io::Result<()> {
+        if self.is_removed() || self.index.get().is_none() {
+            return Ok(());
+        }
         let len = self.in_place_len();
         self.index_flushed_len.store(len, Ordering::Release);
-        self.index().flush(&*self.files.fs, &self.id.index_path(&self.files.dir), len)
+        self.index().flush(&self.files, self.id, len)
     }
 
-    /// Gives back allocated space; the segment is not appended to any more.
+    /// Writes out the index and gives back space allocated beyond the end, if it is more than `rest_max`; the segment is not
+    /// appended to any more.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn finish(&self) -> io::Result<()> {
+    pub fn finish(&self, rest_max: u64) -> io::Result<()> {
         self.flush_index()?;
-        self.index().trim()?;
-        self.file()?.trim()
+        self.index.get().map_or(Ok(()), |index| index.trim(rest_max))?;
+        self.file.trim(rest_max)
     }
 
-    /// Removes the files. Readers that have mapped them go on.
+    /// Whether only a sync of the whole device makes what is in the file durable for certain.
+    pub fn needs_device_sync(&self) -> bool {
+        self.file.needs_device_sync()
+    }
+
+    /// Whether the files were removed: whoever had the segment before may see `NotFound` from now on.
+    pub fn is_removed(&self) -> bool {
+        self.file.is_removed()
+    }
+
+    /// Removes the files. Views of them go on.
     pub fn remove_files(&self) {
-        for path in [self.id.log_path(&self.files.dir), self.id.index_path(&self.files.dir)] {
-            if let Err(error) = self.files.fs.remove_file(&path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::warn!("cannot remove {}: {error}", path.display());
-            }
+        let known = self.index.get().map_or(Ok(()), |index| index.remove());
+        let index = SegmentFile::Index(self.id);
+        let index = known.and_then(|()| MappedFile::existing(&self.files, index, 0).remove());
+        for error in [self.file.remove(), index].into_iter().filter_map(Result::err) {
+            tracing::warn!("cannot remove the files of {}: {error}", self.path().display());
         }
     }
 
@@ -349,15 +358,22 @@ impl Segment {
         self.file()?.view(range)
     }
 
+    /// The bytes in `range`, to be looked at once.
+    ///
+    /// # Errors
+    /// Of the system, and beyond the end.
+    pub fn glance(&self, range: Range<u64>) -> io::Result<View> {
+        self.file()?.glance(range)
+    }
+
     /// A copy of the bytes in `range`, also when the store has failed: what was written may still be in the system's memory.
     ///
     /// # Errors
     /// Of the system, and beyond the end.
     pub fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-        let Some(file) = self.file.get() else { return Ok(Vec::new()) };
-        let len = range.end.saturating_sub(range.start).min(file.len());
+        let len = range.end.saturating_sub(range.start).min(self.file.len());
         let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-        file.read_at(&mut bytes, range.start)?;
+        self.file.read_at(&mut bytes, range.start)?;
         Ok(bytes)
     }
 }

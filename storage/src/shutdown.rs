@@ -11,6 +11,11 @@ use crate::journal;
 use crate::log::PartitionLog;
 use crate::segment::Segment;
 use crate::store::{SYNC_EACH_MAX, Store, journal_dir};
+use crate::syncing::{sync_all, sync_device};
+
+/// What a segment may go on having allocated, bytes: cutting thousands of files would take longer than all the rest, and the sweep of
+/// the next start does it in the background.
+const REST_MAX: u64 = 1024 * 1024;
 
 /// Seals the chains of `logs` that are open in `store`. Nothing is appended any more.
 ///
@@ -22,7 +27,7 @@ pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>]) -> Result<(), St
     let segments: Vec<_> = here.iter().flat_map(|sealed| sealed.segments.iter().cloned()).collect();
     sync(store, &segments).map_err(failed)?;
     for segment in &segments {
-        segment.finish().map_err(failed)?;
+        segment.finish(REST_MAX).map_err(failed)?;
     }
     let rows = here.into_iter().flat_map(|sealed| {
         [Some(Row::Chain(sealed.chain)), sealed.producers.map(Row::Producers)].into_iter().flatten()
@@ -32,11 +37,6 @@ pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>]) -> Result<(), St
 }
 
 fn sync(store: &Store, segments: &[Arc<Segment>]) -> io::Result<()> {
-    let behind: Vec<_> = segments.iter().filter(|segment| segment.in_place_len() < segment.len()).collect();
-    if behind.len() <= SYNC_EACH_MAX {
-        return behind.into_iter().try_for_each(|segment| segment.sync());
-    }
-    let lens: Vec<u64> = behind.iter().map(|segment| segment.len()).collect();
-    store.fs.sync_all(&store.dir)?;
-    behind.into_iter().zip(lens).try_for_each(|(segment, len)| segment.synced_to(len))
+    let behind: Vec<_> = segments.iter().filter(|segment| segment.in_place_len() < segment.len()).cloned().collect();
+    if behind.len() > SYNC_EACH_MAX { sync_device(&store.files, &behind) } else { sync_all(&store.files, &behind) }
 }

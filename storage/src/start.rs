@@ -84,7 +84,7 @@ impl Found {
     pub fn into_store(self, options: &StorageOptions) -> (Arc<Store>, Arc<dyn File>) {
         let Opened { lock, catalog, identity } = self.opened;
         let cordoned = options.cordoned.contains(&self.dir);
-        let store = Store::new(identity.store, options.fs.clone(), self.dir, catalog, cordoned);
+        let store = Store::new(identity.store, options.fs.clone(), &options.open_files, self.dir, catalog, cordoned);
         store.look_for_room();
         (Arc::new(store), lock)
     }

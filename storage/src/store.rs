@@ -16,6 +16,7 @@ use crate::files::ChainFiles;
 use crate::fs::FileSystem;
 use crate::ids::StoreId;
 use crate::log::PartitionLog;
+use crate::open_files::OpenFiles;
 use crate::placement::StoreView;
 use crate::reading::ReadStats;
 
@@ -96,11 +97,18 @@ pub struct StoreStats {
 }
 
 impl Store {
-    /// The store `id` in `dir`.
-    pub fn new(id: StoreId, fs: Arc<dyn FileSystem>, dir: PathBuf, catalog: Catalog, cordoned: bool) -> Self {
+    /// The store `id` in `dir`, whose open files are kept in `open`.
+    pub fn new(
+        id: StoreId,
+        fs: Arc<dyn FileSystem>,
+        open: &Arc<OpenFiles>,
+        dir: PathBuf,
+        catalog: Catalog,
+        cordoned: bool,
+    ) -> Self {
         Self {
             id,
-            files: Arc::new(ChainFiles::new(fs.clone(), chains_dir(&dir))),
+            files: Arc::new(ChainFiles::new(fs.clone(), chains_dir(&dir)).sharing(open)),
             fs,
             dir,
             catalog,

@@ -112,7 +112,7 @@ impl Target {
         let rest = self.write()?;
         if let Some(tail) = self.segments.last() {
             tail.sync()?;
-            tail.finish()?;
+            tail.finish(0)?;
             tail.set_committed(tail.len());
             tail.set_registered();
             tail.set_complete();

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::fs::{self, File, FileSystem, Open};
+use crate::ids::SegmentId;
 
-use slot::{FileId, Range, SLOT_ALIGNMENT, read_slot, slot_head, slot_len};
+use slot::{FileId, Range, SLOT_ALIGNMENT, announced_len, read_slot, slot_head, slot_len};
 
 /// Writes slots.
 pub struct Journal {
@@ -118,27 +119,63 @@ fn begin_file(
     Ok(Current { file, path, id, position: 0, slots: 0 })
 }
 
-/// Calls `apply` for each range of each whole slot in `dir`, in the order in which they were written; returns the number of slots.
+/// Bytes of a segment that a slot holds.
+pub struct Replayed<'a> {
+    /// Which segment.
+    pub segment: SegmentId,
+    /// Where in it.
+    pub position: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Calls `apply` for each file in `dir`, in the order in which they were written, with the ranges of its whole slots, in order;
+/// returns the number of slots.
 ///
 /// # Errors
 /// Of the file system, and of `apply`.
 pub fn replay(
     fs: &dyn FileSystem,
     dir: &Path,
-    mut apply: impl FnMut(&Range, &[u8]) -> io::Result<()>,
+    mut apply: impl FnMut(Vec<Replayed<'_>>) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut slots = 0;
     for (id, path) in files(fs, dir)? {
-        let bytes = read_file(fs, &path)?;
+        let bytes = read_slots(&*fs.open(&path, Open::Read)?, id)?;
+        let mut ranges = Vec::new();
         let (mut at, mut number) = (0, 0);
         while let Some(slot) = bytes.get(at..).and_then(|rest| read_slot(rest, id, number)) {
-            slot.ranges.iter().try_for_each(|(range, bytes)| apply(range, bytes))?;
+            ranges.extend(slot.ranges.into_iter().map(|(Range { segment, position, .. }, bytes)| Replayed {
+                segment,
+                position,
+                bytes,
+            }));
             at += slot.len;
             number += 1;
         }
+        apply(ranges)?;
         slots += u64::from(number);
     }
     Ok(slots)
+}
+
+/// The bytes of a file up to the first slot that is not one of its own; what is behind it is not read.
+fn read_slots(file: &dyn File, id: FileId) -> io::Result<Vec<u8>> {
+    let len = file.len()?;
+    let mut bytes = Vec::new();
+    for number in 0.. {
+        let at = bytes.len();
+        let mut head = [0; SLOT_ALIGNMENT];
+        let read = fs::read_full(file, &mut head, at as u64)?;
+        let announced = announced_len(&head[..read], id, number);
+        let Some(whole) = announced.filter(|whole| at as u64 + *whole as u64 <= len) else { break };
+        bytes.resize(at + whole, 0);
+        if fs::read_full(file, &mut bytes[at..], at as u64)? < whole {
+            bytes.truncate(at);
+            break;
+        }
+    }
+    Ok(bytes)
 }
 
 /// Removes every file of the journal in `dir`.
@@ -147,15 +184,6 @@ pub fn replay(
 /// Of the file system.
 pub fn remove_all(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
     files(fs, dir)?.into_iter().try_for_each(|(_, path)| fs.remove_file(&path))
-}
-
-fn read_file(fs: &dyn FileSystem, path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs.open(path, Open::Read)?;
-    let len = usize::try_from(file.len()?).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let mut bytes = vec![0; len];
-    let read = fs::read_full(&*file, &mut bytes, 0)?;
-    bytes.truncate(read);
-    Ok(bytes)
 }
 
 fn files(fs: &dyn FileSystem, dir: &Path) -> io::Result<Vec<(FileId, PathBuf)>> {
@@ -178,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::fs::RealFileSystem;
-    use crate::ids::{ChainId, SegmentId, StoreId};
+    use crate::ids::{ChainId, StoreId};
 
     fn range(sequence: u32, len: u32) -> Range {
         let segment =
@@ -195,9 +223,11 @@ mod tests {
 
     fn replayed(dir: &Path) -> Vec<(u32, usize)> {
         let mut seen = Vec::new();
-        let note = |range: &Range, bytes: &[u8]| {
-            assert!(bytes.iter().all(|byte| *byte == range.segment.chain.sequence as u8));
-            seen.push((range.segment.chain.sequence, bytes.len()));
+        let note = |ranges: Vec<Replayed<'_>>| {
+            for Replayed { segment, bytes, .. } in ranges {
+                assert!(bytes.iter().all(|byte| *byte == segment.chain.sequence as u8));
+                seen.push((segment.chain.sequence, bytes.len()));
+            }
             Ok(())
         };
         replay(&RealFileSystem, dir, note).unwrap();

@@ -71,16 +71,28 @@ pub struct Slot<'a> {
     pub len: usize,
 }
 
-/// The slot `number` of `file` at the beginning of `bytes`; `None` if it is not all there.
-pub fn read_slot(bytes: &[u8], file: FileId, number: u32) -> Option<Slot<'_>> {
+/// How long slot `number` of `file` is that begins with `head`, if that is one: what to read before `read_slot`.
+pub fn announced_len(head: &[u8], file: FileId, number: u32) -> Option<usize> {
+    let (len, _) = announced(head, file, number)?;
+    len.checked_next_multiple_of(SLOT_ALIGNMENT)
+}
+
+/// The bytes of a slot without the zeros at its end, and the number of its ranges.
+fn announced(bytes: &[u8], file: FileId, number: u32) -> Option<(usize, usize)> {
     let mut head = bytes.get(..HEADER_LEN)?;
-    let (magic, crc) = (head.get_u32(), head.get_u32());
+    let (magic, _crc) = (head.get_u32(), head.get_u32());
     let ours =
         magic == MAGIC && head.get_u32() == file.epoch && head.get_u64() == file.number && head.get_u32() == number;
     let (count, payload) = (head.get_u32() as usize, head.get_u32() as usize);
     let len = HEADER_LEN.checked_add(count.checked_mul(RANGE_LEN)?)?.checked_add(payload)?;
+    ours.then_some((len, count))
+}
+
+/// The slot `number` of `file` at the beginning of `bytes`; `None` if it is not all there.
+pub fn read_slot(bytes: &[u8], file: FileId, number: u32) -> Option<Slot<'_>> {
+    let (len, count) = announced(bytes, file, number)?;
     let whole = bytes.get(..len)?;
-    if !ours || crc32c::crc32c(&whole[CRC_END..]) != crc {
+    if whole[..CRC_END].last_chunk::<4>()? != &crc32c::crc32c(&whole[CRC_END..]).to_be_bytes() {
         return None;
     }
     let (mut table, mut payload) = whole[HEADER_LEN..].split_at(count * RANGE_LEN);

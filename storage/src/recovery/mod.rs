@@ -8,7 +8,11 @@
 //! 5. Remove the journal.
 //!
 //! What must always hold: until 4 is done nothing is removed, so a crash in the middle begins again with 1; sealed chains are not
-//! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut.
+//! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut. Memory: a file of the
+//! journal, and a small piece of a segment for each core.
+
+mod side_by_side;
+mod tail;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
@@ -16,18 +20,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catena_protocol::batch::crc_matches;
-
-use crate::batches::Batches;
 use crate::catalog::{Catalog, ChainRecord};
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::fs::{self, File, FileSystem, Open};
 use crate::ids::{ChainId, PartitionId, SegmentId};
-use crate::index::Index;
-use crate::journal;
-use crate::mapping::MappedFile;
-use crate::segment::{NO_TIMESTAMP, Segment, SegmentSummary};
+use crate::journal::{self, Replayed};
+use crate::segment::{Segment, SegmentSummary};
 use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
 
 /// What recovery did.
@@ -78,19 +77,12 @@ pub fn recover(
     let mut chains = catalog.own_chains().map_err(to_io)?;
     let open: HashSet<ChainId> = chains.iter().filter(|chain| chain.end.is_none()).map(|chain| chain.id).collect();
     report.open_chains = open.len() as u64;
-    let mut files = HashMap::new();
-    report.journal_slots = journal::replay(fs, &journal_dir(dir), |range, bytes| {
+    report.journal_slots = journal::replay(fs, &journal_dir(dir), |ranges| {
         // Slots of sealed or deleted chains, and of chains that were never acknowledged, say nothing any more.
-        if !open.contains(&range.segment.chain) {
-            return Ok(());
-        }
-        let file = open_for_replay(fs, &mut files, &chains_dir, range.segment)?;
-        fs::write_all(&**file, &mut [IoSlice::new(bytes)], range.position)
+        let known = ranges.into_iter().filter(|range| open.contains(&range.segment.chain));
+        write_back(fs, &chains_dir, known)
     })?;
-    drop(files);
-    for chain in chains.iter_mut().filter(|chain| chain.end.is_none()) {
-        find_end(fs, &chains_dir, chain, report)?;
-    }
+    find_ends(fs, &chains_dir, &mut chains, report)?;
     sync_all(fs, dir, &chains_dir, chains.iter().filter(|chain| open.contains(&chain.id)))?;
     Ok(Recovered { chains, open })
 }
@@ -139,98 +131,57 @@ fn seal(files: &Arc<ChainFiles>, mut chain: ChainRecord, end: i64) -> io::Result
     Ok(chain)
 }
 
-fn open_for_replay<'a>(
-    fs: &dyn FileSystem,
-    files: &'a mut HashMap<SegmentId, Arc<dyn File>>,
-    chains_dir: &Path,
-    id: SegmentId,
-) -> io::Result<&'a Arc<dyn File>> {
-    // One run touches few segments at a time; a bounded set of open files is enough.
-    const OPEN_FILES_MAX: usize = 256;
-    if files.len() >= OPEN_FILES_MAX && !files.contains_key(&id) {
-        files.clear();
-    }
-    match files.entry(id) {
-        std::collections::hash_map::Entry::Occupied(held) => Ok(held.into_mut()),
-        std::collections::hash_map::Entry::Vacant(free) => {
-            fs.create_dir_all(&id.directory(chains_dir))?;
-            Ok(free.insert(fs.open(&id.log_path(chains_dir), Open::WriteOrCreate)?))
-        }
-    }
-}
-
-/// Finds the end of an open chain. Only its last segment can hold anything that is not good: an earlier one was complete and
-/// durable before the catalog learned of the next.
-fn find_end(
+/// Writes what the journal holds to where it belongs, each segment's bytes in the order in which they came.
+fn write_back<'a>(
     fs: &dyn FileSystem,
     chains_dir: &Path,
-    chain: &mut ChainRecord,
-    report: &mut RecoveryReport,
+    ranges: impl Iterator<Item = Replayed<'a>>,
 ) -> io::Result<()> {
-    let Some(tail) = chain.segments.last_mut() else {
-        chain.end = Some(chain.start);
-        return Ok(());
-    };
-    let id = SegmentId { chain: chain.id, base_offset: tail.base_offset };
-    let scan = scan_tail(fs, chains_dir, id, report)?;
-    *tail = SegmentSummary { base_offset: tail.base_offset, len: scan.len, max_timestamp: scan.max_timestamp };
-    chain.end = Some(scan.next_offset);
+    let mut by_segment: HashMap<SegmentId, Vec<Replayed<'a>>> = HashMap::new();
+    ranges.for_each(|range| by_segment.entry(range.segment).or_default().push(range));
+    let mut segments: Vec<_> = by_segment.into_iter().collect();
+    side_by_side::each(&mut segments, |(id, ranges)| {
+        let file = open_or_make(fs, chains_dir, *id)?;
+        ranges.iter().try_for_each(|range| fs::write_all(&*file, &mut [IoSlice::new(range.bytes)], range.position))
+    })?;
     Ok(())
 }
 
-struct Scan {
-    len: u64,
-    next_offset: i64,
-    max_timestamp: i64,
-}
-
-fn scan_tail(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId, report: &mut RecoveryReport) -> io::Result<Scan> {
+/// The names of file and directory may not have reached the disk.
+fn open_or_make(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId) -> io::Result<Arc<dyn File>> {
     let path = id.log_path(chains_dir);
-    let allocated = match fs.len(&path) {
-        Ok(len) => len,
+    match fs.open(&path, Open::WriteOrCreate) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Scan { len: 0, next_offset: id.base_offset, max_timestamp: NO_TIMESTAMP });
+            fs.create_dir_all(&id.directory(chains_dir))?;
+            fs.open(&path, Open::WriteOrCreate)
         }
-        Err(error) => return Err(error),
-    };
-    let vouched = Index::load(fs, &id.index_path(chains_dir), allocated).last();
-    let from = vouched.map_or(0, |entry| u64::from(entry.position));
-    let mut scan = Scan {
-        len: from,
-        next_offset: vouched.map_or(id.base_offset, |entry| entry.offset),
-        max_timestamp: vouched.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before),
-    };
-    let file = MappedFile::open(fs, &path, allocated)?;
-    scan_batches(&file.view(from..allocated)?, &mut scan);
-    report.bytes_scanned += scan.len - from;
-    report.bytes_cut += garbage_after(&path, &file.view(scan.len..allocated)?, scan.len);
-    Ok(scan)
-}
-
-fn scan_batches(bytes: &[u8], scan: &mut Scan) {
-    for found in Batches::new(bytes) {
-        let header = found.header;
-        let good = header.base_offset == scan.next_offset
-            && header.last_offset() >= header.base_offset
-            && crc_matches(&bytes[found.start..found.end], &header);
-        if !good {
-            break;
-        }
-        scan.len += (found.end - found.start) as u64;
-        scan.next_offset = header.next_offset();
-        scan.max_timestamp = scan.max_timestamp.max(header.max_timestamp);
+        opened => opened,
     }
 }
 
-/// How many bytes follow the last good batch that are not merely allocated space. The catalog's length cuts them off; the
-/// sweep gives their space back, as cutting files one by one would take a start longer than all the rest.
-fn garbage_after(path: &Path, rest: &[u8], len: u64) -> u64 {
-    let next = &rest[..rest.len().min(4096)];
-    let garbage = next.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
-    if garbage > 0 {
-        tracing::warn!("{}: cut at {len}, what follows is no whole batch", path.display());
-    }
-    garbage
+/// Finds the ends of the open chains. Only the last segment of one can hold anything that is not good: an earlier one was complete and
+/// durable before the catalog learned of the next.
+fn find_ends(
+    fs: &dyn FileSystem,
+    chains_dir: &Path,
+    chains: &mut [ChainRecord],
+    report: &mut RecoveryReport,
+) -> io::Result<()> {
+    let mut open: Vec<_> = chains.iter_mut().filter(|chain| chain.end.is_none()).collect();
+    let scans = side_by_side::each(&mut open, |chain| {
+        let Some(tail) = chain.segments.last_mut() else {
+            chain.end = Some(chain.start);
+            return Ok((0, 0));
+        };
+        let id = SegmentId { chain: chain.id, base_offset: tail.base_offset };
+        let end = tail::find_end(fs, chains_dir, id)?;
+        *tail = SegmentSummary { base_offset: tail.base_offset, len: end.len, max_timestamp: end.max_timestamp };
+        chain.end = Some(end.next_offset);
+        Ok((end.bytes_scanned, end.bytes_cut))
+    })?;
+    report.bytes_scanned += scans.iter().map(|(scanned, _)| scanned).sum::<u64>();
+    report.bytes_cut += scans.iter().map(|(_, cut)| cut).sum::<u64>();
+    Ok(())
 }
 
 fn sync_all<'a>(
