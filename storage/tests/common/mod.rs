@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
 use catena_storage::{
-    AppendError, AppendOrigin, Appended, CleanerOptions, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage,
-    StorageOptions, Topic,
+    AppendError, AppendOrigin, Appended, CleanerOptions, LogConfig, NewTopic, PartitionLog, ReadUpTo, RecoveryReport,
+    Storage, StorageOptions, Topic,
 };
 use tempfile::TempDir;
 
@@ -19,9 +19,10 @@ const TOPIC: &str = "t";
 
 pub struct Case {
     pub storage: Arc<Storage>,
+    /// What its start did.
+    pub report: RecoveryReport,
     dir: TempDir,
-    config: LogConfig,
-    journal_bytes: u64,
+    options: StorageOptions,
 }
 
 pub fn config() -> LogConfig {
@@ -78,10 +79,17 @@ impl Case {
         Self::made(config(), bytes, partitions)
     }
 
-    fn made(config: LogConfig, journal_bytes: u64, partitions: u32) -> Self {
+    fn made(config: LogConfig, journal_segment_bytes: u64, partitions: u32) -> Self {
+        Self::with_options(config, StorageOptions { journal_segment_bytes, ..StorageOptions::default() }, partitions)
+    }
+
+    #[allow(dead_code)]
+    pub fn with_options(config: LogConfig, options: StorageOptions, partitions: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let storage = open(dir.path(), &config, journal_bytes);
-        let case = Self { storage, dir, config, journal_bytes };
+        let cleaner = CleanerOptions { backoff: Duration::from_millis(5), ..CleanerOptions::default() };
+        let options = StorageOptions { log_defaults: config, cleaner, ..options };
+        let (storage, report) = Storage::open(&[dir.path().to_owned()], options.clone()).unwrap();
+        let case = Self { storage, report, dir, options };
         case.create_topic(partitions);
         case
     }
@@ -138,6 +146,11 @@ impl Case {
     }
 
     #[allow(dead_code)]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    #[allow(dead_code)]
     pub fn files(&self, kind: &str) -> Vec<PathBuf> {
         files(self.dir.path(), kind)
     }
@@ -166,10 +179,11 @@ impl Case {
 
     /// As `crashed`, with something happening to the files in between.
     pub fn crashed_with(self, happen: impl FnOnce(&Path)) -> Self {
-        let Self { storage, dir, config, journal_bytes } = self;
+        let Self { storage, dir, options, .. } = self;
         drop(storage);
         happen(dir.path());
-        Self { storage: open(dir.path(), &config, journal_bytes), dir, config, journal_bytes }
+        let (storage, report) = Storage::open(&[dir.path().to_owned()], options.clone()).unwrap();
+        Self { storage, report, dir, options }
     }
 }
 
@@ -178,13 +192,6 @@ pub struct Durable {
     pub base_offset: i64,
     pub duplicate: bool,
     pub log_append_time_ms: Option<i64>,
-}
-
-fn open(dir: &Path, config: &LogConfig, journal_segment_bytes: u64) -> Arc<Storage> {
-    let cleaner = CleanerOptions { backoff: Duration::from_millis(5), ..CleanerOptions::default() };
-    let log_defaults = config.clone();
-    let options = StorageOptions { journal_segment_bytes, log_defaults, cleaner, ..StorageOptions::default() };
-    Storage::open(&[dir.to_owned()], options).unwrap().0
 }
 
 /// All files below `dir` whose name ends with `.kind`.
