@@ -106,7 +106,7 @@ fn on_a_bad_disk(sector: u64) -> (TempDir, Segment, u64) {
         made.append(&[BatchHeader::parse_whole(&batch).unwrap()], [&batch, &[]], 1, 4096).unwrap();
     }
     made.sync().unwrap();
-    made.finish().unwrap();
+    made.finish(0).unwrap();
     let summary = SegmentSummary { len: made.len(), ..made.summary() };
     let segment = Segment::sealed(&files(Arc::new(BadSector(sector))), id.chain, summary);
     (dir, segment, made.len() / BATCHES as u64)
