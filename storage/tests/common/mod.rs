@@ -146,11 +146,6 @@ impl Case {
     }
 
     #[allow(dead_code)]
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    #[allow(dead_code)]
     pub fn files(&self, kind: &str) -> Vec<PathBuf> {
         files(self.dir.path(), kind)
     }
@@ -163,7 +158,7 @@ impl Case {
     /// With other settings from the next start on.
     #[allow(dead_code)]
     pub fn reconfigured(self, config: LogConfig) -> Self {
-        Self { config, ..self }
+        Self { options: StorageOptions { log_defaults: config, ..self.options }, ..self }
     }
 
     #[allow(dead_code)]
