@@ -56,6 +56,17 @@ impl OpenError {
         if source.kind() == io::ErrorKind::NotFound { Self::Missing { dir } } else { Self::Io { dir, source } }
     }
 
+    /// The directory it is about.
+    pub fn dir(&self) -> &Path {
+        match self {
+            Self::Locked { dir }
+            | Self::Foreign { dir, .. }
+            | Self::Io { dir, .. }
+            | Self::Missing { dir }
+            | Self::Damaged { dir, .. } => dir,
+        }
+    }
+
     /// Whether somebody has named the wrong directory, which refuses a start. Else the store has failed, and the broker starts
     /// without it.
     pub fn is_mistake(&self) -> bool {

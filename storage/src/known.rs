@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalog::{ChainRecord, Row, TopicRecord};
+use crate::catalog::{ChainRecord, Row, RowKey, TopicRecord};
 use crate::files::ChainFiles;
 use crate::fs::FileSystem;
 use crate::ids::{ChainId, PartitionId, StoreId};
@@ -50,6 +50,12 @@ impl Known {
         Some((chains, view.next_offset.or(end).unwrap_or(view.log_start)))
     }
 
+    /// Whether nobody here knows how many of the offsets before the next one were used.
+    pub fn ends_in_gap(&self, id: PartitionId) -> bool {
+        let last = self.united.partitions.get(&id).and_then(|view| view.chains.last());
+        last.is_some_and(|last| !last.is_here && last.row.end.is_none())
+    }
+
     fn chain(&self, view: &ChainView) -> ChainRecord {
         let sealed = self.sealed.get(&view.row.id).cloned();
         sealed.unwrap_or_else(|| ChainRecord { end: view.end, ..view.row.clone() })
@@ -67,6 +73,11 @@ impl Known {
     /// The rows that `store` lacks.
     pub fn lacking(&self, store: StoreId) -> &[Row] {
         self.united.missing.get(&store).map_or(&[], Vec::as_slice)
+    }
+
+    /// Tombstones that have done their work.
+    pub fn forgettable(&self) -> &[RowKey] {
+        &self.united.forgettable
     }
 
     /// Tombstones of the chains of `store` that do not count any more.

@@ -44,15 +44,28 @@ pub struct Found {
     pub recovered: Recovered,
 }
 
-/// Opens or creates the stores in `dirs`.
+/// Opens or creates the stores in `dirs`; begins again without one that turns out to be unusable.
 ///
 /// # Errors
 /// A directory that was named by mistake, or no store that can be used.
 pub fn open(dirs: &[PathBuf], options: StorageOptions) -> Result<(Shared, RecoveryReport), OpenError> {
-    let (opened, cluster_id) = open_all(&options.fs, dirs)?;
+    let mut usable = dirs.to_vec();
+    loop {
+        match open_all(&usable, &options) {
+            Err(error) if !error.is_mistake() && usable.len() > 1 => {
+                tracing::error!("starting without a store: {error}");
+                usable.retain(|dir| dir != error.dir());
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Opens the stores in `dirs`, all or none.
+fn open_all(dirs: &[PathBuf], options: &StorageOptions) -> Result<(Shared, RecoveryReport), OpenError> {
+    let (opened, cluster_id) = open_each(&options.fs, dirs)?;
     let epoch = next_epoch(&opened)?;
-    let mut report = RecoveryReport::default();
-    let found = recover_all(&options.fs, opened, &mut report)?;
+    let (found, report) = recover_each(&options.fs, opened)?;
     let rows = found.iter().map(rows_of).collect::<Result<Vec<_>, _>>()?;
     let united = Union::of(&rows, epoch);
     united.report();
@@ -60,23 +73,42 @@ pub fn open(dirs: &[PathBuf], options: StorageOptions) -> Result<(Shared, Recove
     for store in &found {
         settle(&options.fs, store, &mut known).map_err(|error| damaged(&store.dir, &error))?;
     }
-    let (all, locks): (Vec<_>, Vec<_>) = found.into_iter().map(|found| found.into_store(&options)).unzip();
+    for store in &found {
+        store.opened.catalog.forget(known.forgettable()).map_err(|error| damaged(&store.dir, &error))?;
+    }
+    let shared = begin(found, &known, options, cluster_id, epoch)?;
+    for log in shared.logs().iter().filter(|log| known.ends_in_gap(log.id())) {
+        if let Err(error) = log.mark_gap() {
+            tracing::warn!("{}: the gap before {} has no mark: {error}", log.id(), log.offsets().log_end);
+        }
+    }
+    Ok((shared, report))
+}
+
+/// The logs, and the threads that serve the stores.
+fn begin(
+    found: Vec<Found>,
+    known: &Known,
+    options: &StorageOptions,
+    cluster_id: String,
+    epoch: u32,
+) -> Result<Shared, OpenError> {
+    let (all, locks): (Vec<_>, Vec<_>) = found.into_iter().map(|found| found.into_store(options)).unzip();
     let stores = Arc::new(Stores::new(epoch, all.clone()));
-    let topics = load_topics(&stores, &options, &known, &Places::of(&stores, &options.fs));
+    let topics = load_topics(&stores, options, known, &Places::of(&stores, &options.fs));
     let begin = |(store, lock): (&Arc<Store>, Arc<dyn File>)| {
-        member(store, lock, &stores, &options).map_err(|source| OpenError::Io { dir: store.dir.clone(), source })
+        member(store, lock, &stores, options).map_err(|source| OpenError::Io { dir: store.dir.clone(), source })
     };
     let members = all.iter().zip(locks).map(begin).collect::<Result<Vec<_>, _>>()?;
-    let shared = Shared {
+    Ok(Shared {
         stores,
-        options,
+        options: options.clone(),
         cluster_id,
         topics: RwLock::new(topics),
         changing: Mutex::new(()),
         members: Members::new(members),
         cleaning: Arc::default(),
-    };
-    Ok((shared, report))
+    })
 }
 
 impl Found {
@@ -90,27 +122,17 @@ impl Found {
     }
 }
 
-/// The stores that can be opened, and the cluster they belong to.
-fn open_all(fs: &Arc<dyn FileSystem>, dirs: &[PathBuf]) -> Result<(Vec<(PathBuf, Opened)>, String), OpenError> {
+/// The stores, and the cluster they belong to.
+fn open_each(fs: &Arc<dyn FileSystem>, dirs: &[PathBuf]) -> Result<(Vec<(PathBuf, Opened)>, String), OpenError> {
     let (known, rest): (Vec<_>, Vec<_>) = dirs.iter().partition(|dir| open::is_store(fs.as_ref(), dir));
     let mut opened: Vec<(PathBuf, Opened)> = Vec::new();
-    let mut refused = None;
     for dir in known.into_iter().chain(rest) {
-        match open_one(fs, dir, &opened) {
-            Ok(store) => opened.push((dir.clone(), store)),
-            Err(error) if error.is_mistake() => return Err(error),
-            Err(error) => {
-                tracing::error!("starting without a store: {error}");
-                refused = refused.or(Some(error));
-            }
-        }
+        let store = open_one(fs, dir, &opened)?;
+        opened.push((dir.clone(), store));
     }
-    let cluster_id = opened.first().map(|(_, first)| first.identity.cluster_id.clone());
-    match (cluster_id, refused) {
-        (Some(cluster_id), _) => Ok((opened, cluster_id)),
-        (None, Some(error)) => Err(error),
-        (None, None) => Err(OpenError::Missing { dir: PathBuf::new() }),
-    }
+    let first = opened.first().ok_or_else(|| OpenError::Missing { dir: PathBuf::new() })?;
+    let cluster_id = first.1.identity.cluster_id.clone();
+    Ok((opened, cluster_id))
 }
 
 /// Opens the store in `dir`, or makes one, unless another store remembers one there that must be away.
@@ -159,38 +181,26 @@ fn next_epoch(opened: &[(PathBuf, Opened)]) -> Result<u32, OpenError> {
     u32::try_from(largest).map_err(|_| damaged(&opened[0].0, &used_up()))
 }
 
-/// Stores that cannot be recovered are left out, unless none is left.
-fn recover_all(
+/// Recovers the stores side by side.
+fn recover_each(
     fs: &Arc<dyn FileSystem>,
     opened: Vec<(PathBuf, Opened)>,
-    report: &mut RecoveryReport,
-) -> Result<Vec<Found>, OpenError> {
+) -> Result<(Vec<Found>, RecoveryReport), OpenError> {
     let recover = |(dir, opened): (PathBuf, Opened)| {
         let mut report = RecoveryReport::default();
         let recovered = recovery::recover(fs.as_ref(), &dir, &opened.catalog, &mut report);
-        let found = recovered.map(|recovered| Found { dir: dir.clone(), opened, recovered });
-        (found.map_err(|source| OpenError::Io { dir, source }), report)
+        match recovered {
+            Ok(recovered) => Ok((Found { dir, opened, recovered }, report)),
+            Err(source) => Err(OpenError::Io { dir, source }),
+        }
     };
     let outcomes = std::thread::scope(|scope| {
-        let running: Vec<_> = opened.into_iter().map(|one| scope.spawn(move || recover(one))).collect();
-        running.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-    });
-    let mut found = Vec::new();
-    let mut refused = None;
-    for (outcome, one) in outcomes {
-        report.add(&one);
-        match outcome {
-            Ok(store) => found.push(store),
-            Err(error) => {
-                tracing::error!("starting without a store that cannot be recovered: {error}");
-                refused = Some(error);
-            }
-        }
-    }
-    match refused {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok(found),
-    }
+        let running: Vec<_> = opened.into_iter().map(|one| scope.spawn(|| recover(one))).collect();
+        running.into_iter().filter_map(|thread| thread.join().ok()).collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut report = RecoveryReport::default();
+    outcomes.iter().for_each(|(_, one)| report.add(one));
+    Ok((outcomes.into_iter().map(|(found, _)| found).collect(), report))
 }
 
 /// All rows of a store.

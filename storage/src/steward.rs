@@ -28,7 +28,7 @@ const RETURN_MAX: Duration = Duration::from_secs(60);
 /// The steward's thread; ends when this is dropped.
 pub struct Steward {
     /// Dropped first, which tells the thread to end.
-    wake: Option<Sender<()>>,
+    stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,26 +38,21 @@ impl Steward {
     /// # Errors
     /// When the system refuses a thread.
     pub fn start(shared: &Arc<Shared>, dirs: &[PathBuf]) -> io::Result<Self> {
-        let (wake, woken) = bounded(1);
+        let (stop, stopped) = bounded(0);
         let mut rounds = Rounds { shared: shared.clone(), watched: dirs.iter().map(|dir| Watched::new(dir)).collect() };
         let run = move || {
-            while woken.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
+            while stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
                 rounds.look();
             }
         };
         let thread = std::thread::Builder::new().name("steward".into()).spawn(run)?;
-        Ok(Self { wake: Some(wake), thread: Some(thread) })
-    }
-
-    /// Makes it look now.
-    pub fn wake(&self) {
-        let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
 impl Drop for Steward {
     fn drop(&mut self) {
-        drop(self.wake.take());
+        drop(self.stop.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the steward has panicked");
         }

@@ -118,7 +118,7 @@ impl PartitionLog {
     }
 
     /// Moves the log end behind batches that are written, and joins the commit.
-    fn appended(
+    pub(super) fn appended(
         self: &Arc<Self>,
         writer: &mut Writer,
         headers: &[BatchHeader],
@@ -142,7 +142,7 @@ impl PartitionLog {
     }
 
     /// Writes the bytes of batches with these headers behind the tail, all or none; in another store when the first one cannot.
-    fn write(
+    pub(super) fn write(
         self: &Arc<Self>,
         writer: &mut Writer,
         headers: &[BatchHeader],

@@ -11,6 +11,7 @@ mod append;
 mod chain;
 mod compact;
 mod epochs;
+mod gap;
 mod lookup;
 mod producers;
 mod read;

@@ -73,6 +73,12 @@ impl Union {
         Self { renamed, missing, forgettable, ..sorted_out(rows, stores, epoch) }
     }
 
+    /// What is known of a partition; nothing is known of an empty one.
+    #[cfg(test)]
+    pub fn partition(&self, id: PartitionId) -> PartitionView {
+        self.partitions.get(&id).cloned().unwrap_or_default()
+    }
+
     /// Says what somebody should look at.
     pub fn report(&self) {
         for topic in &self.renamed {
@@ -92,10 +98,6 @@ impl Union {
         }
     }
 
-    /// What is known of a partition; nothing is known of an empty one.
-    pub fn partition(&self, id: PartitionId) -> PartitionView {
-        self.partitions.get(&id).cloned().unwrap_or_default()
-    }
 }
 
 type Rows = HashMap<RowKey, Row>;

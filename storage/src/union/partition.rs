@@ -74,6 +74,7 @@ pub struct Conflict {
 
 impl PartitionView {
     /// The chain that has the first record at or after `offset`, if there is one; its records may not be available.
+    #[cfg(test)]
     pub fn chain_for(&self, offset: i64) -> Option<&ChainView> {
         let at = self.chains.partition_point(|chain| chain.end.is_some_and(|end| end <= offset));
         self.chains.get(at)
