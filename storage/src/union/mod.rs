@@ -97,7 +97,6 @@ impl Union {
             }
         }
     }
-
 }
 
 type Rows = HashMap<RowKey, Row>;
