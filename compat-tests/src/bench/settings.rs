@@ -53,6 +53,8 @@ pub struct Sizes {
     pub volume: u64,
     /// Bytes of the load nobody measures.
     pub warm_up: u64,
+    /// How long a round of a produce load lasts at most, and its warm-up.
+    pub limit: Duration,
     /// Numbers of partitions besides 12.
     pub partitions: Vec<i32>,
     /// How often the topic is read in a round.
@@ -76,6 +78,7 @@ impl Default for Sizes {
         Self {
             volume: 1 << 30,
             warm_up: 2 << 30,
+            limit: Duration::from_secs(30),
             partitions: vec![1_000, 5_000],
             consume_passes: 4,
             rate_warm_up: Duration::from_secs(5),
@@ -94,6 +97,7 @@ impl Sizes {
         Self {
             volume: 32 << 20,
             warm_up: 32 << 20,
+            limit: Duration::from_secs(5),
             partitions: vec![100],
             consume_passes: 1,
             rate_warm_up: Duration::from_millis(200),

@@ -25,6 +25,8 @@ const EARLIEST: i64 = -2;
 const CREATE_TIMEOUT_MS: i32 = 60_000;
 const POLL: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Kafka makes directories and files one after the other.
+const PATIENCE_PER_PARTITION: Duration = Duration::from_millis(50);
 
 /// A topic that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +180,7 @@ impl Connection {
     }
 
     fn await_leaders(&mut self, topic: &Topic) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE + PATIENCE_PER_PARTITION * topic.partitions.unsigned_abs();
         loop {
             let response = self.metadata(Some(&topic.name))?;
             let partitions = response.topics.first().map(|found| found.partitions.as_slice()).unwrap_or_default();

@@ -36,19 +36,29 @@ pub struct Job<'a> {
     pub shape: Shape,
     /// When they are due.
     pub pace: Pace,
-    /// How many requests.
+    /// How many requests,
     pub requests: u64,
+    /// unless this ends before.
+    pub limit: Duration,
     /// Ends the job early.
     pub stop: &'a AtomicBool,
 }
 
-/// Sends about `bytes` of record batches as fast as they are acknowledged.
+/// Sends about `bytes` of record batches as fast as they are acknowledged, however long that takes.
 ///
 /// # Errors
 /// Of a socket, or the first error code.
 pub fn run(broker: &Running, frames: &Frames, shape: Shape, bytes: u64) -> Result<Outcome> {
+    run_within(broker, frames, shape, bytes, Duration::MAX)
+}
+
+/// The same, but no longer than `limit`.
+///
+/// # Errors
+/// Of a socket, or the first error code.
+pub fn run_within(broker: &Running, frames: &Frames, shape: Shape, bytes: u64, limit: Duration) -> Result<Outcome> {
     let requests = frames.requests_for(bytes);
-    run_job(broker, Job { frames, shape, pace: Pace::Full, requests, stop: &AtomicBool::new(false) })
+    run_job(broker, Job { frames, shape, pace: Pace::Full, requests, limit, stop: &AtomicBool::new(false) })
 }
 
 /// Does `job` and accounts for it.
@@ -58,12 +68,12 @@ pub fn run(broker: &Running, frames: &Frames, shape: Shape, bytes: u64) -> Resul
 pub fn run_job(broker: &Running, job: Job<'_>) -> Result<Outcome> {
     let pid = broker.pid();
     let mut engine = Engine::new(broker, job)?;
-    let (begin, broker_before, client_before) = (Instant::now(), usage::cpu(pid), usage::thread_cpu());
-    engine.run(begin)?;
+    let (broker_before, client_before) = (usage::cpu(pid), usage::thread_cpu());
+    engine.run()?;
     Ok(Outcome {
         bytes: engine.bytes,
         requests: engine.answered,
-        wall: begin.elapsed(),
+        wall: engine.begin.elapsed(),
         broker_cpu: usage::cpu(pid) - broker_before,
         client_cpu: usage::thread_cpu() - client_before,
         acknowledged: engine.acknowledged,
@@ -74,6 +84,7 @@ struct Engine<'a> {
     job: Job<'a>,
     /// Whether answers must speak of every batch.
     strict: bool,
+    begin: Instant,
     poll: OwnedFd,
     lanes: Vec<Lane>,
     handed_out: u64,
@@ -93,18 +104,19 @@ impl<'a> Engine<'a> {
             epoll::add(&poll, lane.stream(), epoll::EventData::new_u64(index as u64), interest)?;
         }
         let (strict, acknowledged) = (broker.names_batches(), histogram()?);
-        Ok(Self { job, strict, poll, lanes, handed_out: 0, answered: 0, bytes: 0, acknowledged })
+        Ok(Self { job, strict, begin: Instant::now(), poll, lanes, handed_out: 0, answered: 0, bytes: 0, acknowledged })
     }
 
-    fn run(&mut self, begin: Instant) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
+        self.begin = Instant::now();
         let mut events = [MaybeUninit::uninit(); EVENTS];
         (0..self.lanes.len()).try_for_each(|lane| self.fill(lane))?;
         loop {
-            self.hand_out_scheduled(begin)?;
+            self.hand_out_scheduled()?;
             if self.is_exhausted() && self.answered == self.handed_out {
                 return Ok(());
             }
-            let patience = self.next_due(begin).map_or(PATIENCE, |due| due.saturating_duration_since(Instant::now()));
+            let patience = self.next_due().map_or(PATIENCE, |due| due.saturating_duration_since(Instant::now()));
             let (ready, _) = epoll::wait(&self.poll, &mut events, Some(&timespec(patience)))?;
             if ready.is_empty() && patience == PATIENCE {
                 return Err(invalid(format!("no answer for {PATIENCE:?}")));
@@ -136,8 +148,8 @@ impl<'a> Engine<'a> {
         self.lanes[index].flush(self.job.frames)
     }
 
-    fn hand_out_scheduled(&mut self, begin: Instant) -> Result<()> {
-        while let Some(due) = self.next_due(begin).filter(|due| *due <= Instant::now()) {
+    fn hand_out_scheduled(&mut self) -> Result<()> {
+        while let Some(due) = self.next_due().filter(|due| *due <= Instant::now()) {
             let index = self.handed_out as usize % self.lanes.len();
             self.hand_out(index, due);
             self.lanes[index].flush(self.job.frames)?;
@@ -151,17 +163,19 @@ impl<'a> Engine<'a> {
     }
 
     /// When the next request of a fixed pace is due.
-    fn next_due(&self, begin: Instant) -> Option<Instant> {
+    fn next_due(&self) -> Option<Instant> {
         match self.job.pace {
             Pace::Fixed(per_second) if !self.is_exhausted() => {
-                Some(begin + Duration::from_nanos(self.handed_out * 1_000_000_000 / u64::from(per_second)))
+                Some(self.begin + Duration::from_nanos(self.handed_out * 1_000_000_000 / u64::from(per_second)))
             }
             _ => None,
         }
     }
 
     fn is_exhausted(&self) -> bool {
-        self.handed_out >= self.job.requests || self.job.stop.load(Ordering::Relaxed)
+        self.handed_out >= self.job.requests
+            || self.job.stop.load(Ordering::Relaxed)
+            || self.begin.elapsed() >= self.job.limit
     }
 }
 

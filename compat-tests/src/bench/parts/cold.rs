@@ -78,6 +78,5 @@ fn beside(running: &Running, paced: &Frames, cold: &Topic) -> Result<(Outcome, C
 
 fn produce(running: &Running, paced: &Frames, limit: Duration, stop: &AtomicBool) -> Result<Outcome> {
     let pace = Pace::Fixed(REQUESTS_PER_SECOND);
-    let requests = (limit.as_secs_f64() * f64::from(REQUESTS_PER_SECOND)) as u64;
-    engine::run_job(running, engine::Job { frames: paced, shape: PACED, pace, requests, stop })
+    engine::run_job(running, engine::Job { frames: paced, shape: PACED, pace, requests: u64::MAX, limit, stop })
 }

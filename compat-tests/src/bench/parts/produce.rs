@@ -1,7 +1,8 @@
 //! Produce as fast as it goes, acks=all, uncompressed.
 //!
 //! What must always hold: before anything is measured every partition has got its first batches, and the program has done
-//! the same work for the warm-up's bytes.
+//! the same work for the warm-up's bytes. A program that is so slow that a round would take longer than `Sizes::limit` is measured for
+//! as long as that.
 
 use super::{LARGE, PARTITIONS, start_with_topic};
 use crate::bench::load::frames::Frames;
@@ -62,10 +63,11 @@ fn rounds(
 ) -> Result<()> {
     let (running, topic) = start_with_topic(bench, partitions, shape)?;
     let frames = Frames::build(&topic, shape)?;
-    engine::run(&running, &frames, shape, bench.sizes.warm_up / part)?;
-    let volume = bench.sizes.volume / part;
+    engine::run(&running, &frames, shape, 0)?;
+    let (warm_up, volume, limit) = (bench.sizes.warm_up / part, bench.sizes.volume / part, bench.sizes.limit);
+    engine::run_within(&running, &frames, shape, warm_up, limit)?;
     bench.each_round(|bench, _| {
-        let run = || engine::run(&running, &frames, shape, volume);
+        let run = || engine::run_within(&running, &frames, shape, volume, limit);
         let outcome = bench.profiled(name, running.pid(), run)?;
         bench.note(&format!("the load generator took {:.2} CPU-s per GiB", outcome.client_cpu_per_gib()));
         keep(bench, &outcome);
