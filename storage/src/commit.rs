@@ -1,15 +1,17 @@
 //! The queue between logs and the committer of their store.
 //!
-//! 1. An append marks its log as dirty, once.
+//! 1. An append marks its log as dirty, once; or says when that is to happen, if its records need not be durable at once.
 //! 2. The committer takes all dirty logs, makes durable what each has, and tells each log, which answers those who wait.
 //!
 //! Chains that were left for another store stand in the queue too: the catalog is to be told where they end. So does work that must not
 //! run beside a round.
 //!
-//! What must always hold: a log that has something to commit stands in the queue of the store of its open chain, or is in the hands of
-//! that store's committer.
+//! What must always hold: a log that has something to commit for which somebody waits stands in the queue of the store of its open chain,
+//! or is in the hands of that store's committer.
 
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::catalog::ChainRecord;
 
@@ -19,9 +21,31 @@ pub type Between = Box<dyn FnOnce() + Send>;
 /// What is gathered for the next commit.
 struct Gathering<L> {
     dirty: Vec<L>,
+    /// Logs that are to be committed at the latest then, in the order of their times.
+    later: BTreeMap<(Instant, u64), L>,
+    /// Tells apart what is to happen at one time.
+    ordered: u64,
     left: Vec<ChainRecord>,
     between: Vec<Between>,
     stopping: bool,
+}
+
+impl<L> Gathering<L> {
+    fn has_work(&self) -> bool {
+        !self.dirty.is_empty() || !self.left.is_empty() || !self.between.is_empty() || self.stopping
+    }
+
+    /// Takes over what is due; how long it is until the next one.
+    fn take_due(&mut self, now: Instant) -> Option<Duration> {
+        while let Some(first) = self.later.first_entry() {
+            let at = first.key().0;
+            if at > now {
+                return Some(at - now);
+            }
+            self.dirty.push(first.remove());
+        }
+        None
+    }
 }
 
 /// The queue of a store.
@@ -45,7 +69,14 @@ pub struct Gathered<L> {
 impl<L> Commits<L> {
     /// An empty queue.
     pub fn new() -> Self {
-        let gathering = Gathering { dirty: Vec::new(), left: Vec::new(), between: Vec::new(), stopping: false };
+        let gathering = Gathering {
+            dirty: Vec::new(),
+            later: BTreeMap::new(),
+            ordered: 0,
+            left: Vec::new(),
+            between: Vec::new(),
+            stopping: false,
+        };
         Self { gathering: Mutex::new(gathering), wake: Condvar::new() }
     }
 
@@ -73,15 +104,35 @@ impl<L> Commits<L> {
         }
     }
 
+    /// Adds a log when `after` has passed. It may stand in the queue by then: who takes it finds nothing the second time.
+    pub fn mark_dirty_after(&self, log: L, after: Duration) {
+        // A time that no clock can tell never comes.
+        let Some(at) = Instant::now().checked_add(after) else { return };
+        let mut gathering = self.lock();
+        if gathering.stopping {
+            return;
+        }
+        gathering.ordered += 1;
+        let key = (at, gathering.ordered);
+        gathering.later.insert(key, log);
+        if gathering.later.first_key_value().is_some_and(|(first, _)| *first == key) {
+            self.wake.notify_one();
+        }
+    }
+
     /// Waits until there is something to commit, or the store stops.
     pub fn take(&self) -> Gathered<L> {
-        let idle = |gathering: &mut Gathering<L>| {
-            gathering.dirty.is_empty()
-                && gathering.left.is_empty()
-                && gathering.between.is_empty()
-                && !gathering.stopping
-        };
-        let mut gathering = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut gathering = self.lock();
+        loop {
+            let wait = gathering.take_due(Instant::now());
+            if gathering.has_work() {
+                break;
+            }
+            gathering = match wait {
+                Some(wait) => self.wake.wait_timeout(gathering, wait).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.wake.wait(gathering).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
         Gathered {
             dirty: std::mem::take(&mut gathering.dirty),
             left: std::mem::take(&mut gathering.left),
@@ -92,7 +143,11 @@ impl<L> Commits<L> {
 
     /// Asks for the last commit.
     pub fn stop(&self) {
-        self.lock().stopping = true;
+        let mut gathering = self.lock();
+        gathering.stopping = true;
+        // A clean stop makes everything durable, and nobody else needs to.
+        gathering.later.clear();
+        drop(gathering);
         self.wake.notify_all();
     }
 

@@ -50,6 +50,8 @@ pub struct LogConfig {
     pub compression: Compression,
     /// Largest record in a compressed batch, bytes (`max.decompressed.message.bytes`).
     pub max_decompressed_message_bytes: u32,
+    /// Where records are when they are acknowledged with acks=all (`catena.acks.all`).
+    pub acks_all: AcksAll,
     /// Records after which the log is forced to disk (`flush.messages`).
     pub flush_messages: i64,
     /// Time after which the log is forced to disk, milliseconds (`flush.ms`).
@@ -85,6 +87,7 @@ impl Default for LogConfig {
             delete_retention_ms: DAY_MS,
             compression: Compression::default(),
             max_decompressed_message_bytes: Self::DECOMPRESSED_MESSAGE_BYTES_ANY,
+            acks_all: AcksAll::Disk,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             producer_id_expiration_ms: DAY_MS,
@@ -142,6 +145,15 @@ impl Default for Compression {
     fn default() -> Self {
         Self { codec: CompressionType::Producer, gzip_level: -1, lz4_level: 9, zstd_level: 3 }
     }
+}
+
+/// Where records are when they are acknowledged with acks=all, and seen by consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcksAll {
+    /// On the disk.
+    Disk,
+    /// In the page cache: they survive the death of the process, not the loss of power.
+    Memory,
 }
 
 /// Whose clock sets the timestamps of records.

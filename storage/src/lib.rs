@@ -54,7 +54,7 @@ mod union;
 
 pub use compaction::CleanerStats;
 pub use config::{
-    CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
+    AcksAll, CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
 };
 pub use error::{
     AppendError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError, TopicError,

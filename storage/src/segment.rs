@@ -1,9 +1,9 @@
 //! A segment: a stretch of a chain in one file, with its sparse index.
 //!
 //! What must always hold:
-//! - `committed_len <= len`; a reader of durable records looks below `committed_len` only. What is below it was durable before
-//!   the number moved.
-//! - `in_place_len` says how much of the file itself is durable; between it and `committed_len` the journal holds the bytes.
+//! - `durable_len <= committed_len <= len`; a reader of acknowledged records looks below `committed_len` only. What is below
+//!   `durable_len` was durable before the number moved; the two differ with `catena.acks.all=memory` only.
+//! - `in_place_len` says how much of the file itself is durable; between it and `durable_len` the journal holds the bytes.
 //! - Only the last segment of an open chain grows. What a segment is made of is known without its files, which are open only while
 //!   somebody uses them now and then.
 
@@ -54,6 +54,7 @@ pub struct Segment {
     /// Made by this start of the broker: its index is all in memory at first.
     is_new: bool,
     committed_len: AtomicU64,
+    durable_len: AtomicU64,
     index_flushed_len: AtomicU64,
     last_indexed: AtomicU64,
     max_timestamp: AtomicI64,
@@ -89,6 +90,7 @@ impl Segment {
             id,
             files: files.clone(),
             committed_len: AtomicU64::new(file.len()),
+            durable_len: AtomicU64::new(file.len()),
             file,
             index: OnceLock::new(),
             is_new,
@@ -172,7 +174,17 @@ impl Segment {
         self.file.len().min(self.cut_at.load(Ordering::Acquire))
     }
 
-    /// Bytes that are durable.
+    /// Bytes that commits made durable, here or in the journal.
+    pub fn durable_len(&self) -> u64 {
+        self.durable_len.load(Ordering::Acquire)
+    }
+
+    /// Says that a commit made the bytes below `len` durable.
+    pub fn set_durable(&self, len: u64) {
+        self.durable_len.fetch_max(len, Ordering::AcqRel);
+    }
+
+    /// Bytes that readers of acknowledged records see.
     pub fn committed_len(&self) -> u64 {
         self.committed_len.load(Ordering::Acquire)
     }
@@ -182,7 +194,7 @@ impl Segment {
         self.file.synced_len()
     }
 
-    /// Says that the bytes below `len` are durable.
+    /// Says that the bytes below `len` are acknowledged.
     pub fn set_committed(&self, len: u64) {
         self.committed_len.fetch_max(len, Ordering::AcqRel);
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use catena_storage::{CleanupPolicy, Compression, CompressionType, LogConfig, TimestampType};
+use catena_storage::{AcksAll, CleanupPolicy, Compression, CompressionType, LogConfig, TimestampType};
 
 use crate::config::bounds::list_items;
 use crate::config::definition::Definition;
@@ -89,6 +89,7 @@ pub fn log_config(topic: &TopicConfigs, defaults: &LogConfig) -> LogConfig {
         compression: compression(&own, defaults.compression),
         max_decompressed_message_bytes: own
             .number("max.decompressed.message.bytes", defaults.max_decompressed_message_bytes),
+        acks_all: own.text("catena.acks.all").map_or(defaults.acks_all, acks_all),
         flush_messages: own.number("flush.messages", defaults.flush_messages),
         flush_ms: own.number("flush.ms", defaults.flush_ms),
         producer_id_expiration_ms: defaults.producer_id_expiration_ms,
@@ -112,6 +113,10 @@ impl Own<'_> {
         let value: Option<i64> = self.text(name).and_then(|text| text.parse().ok());
         value.map_or(default, |value| Some(value).filter(|value| *value >= 0).and_then(|value| T::try_from(value).ok()))
     }
+}
+
+fn acks_all(name: &str) -> AcksAll {
+    if name == "memory" { AcksAll::Memory } else { AcksAll::Disk }
 }
 
 fn timestamp_type(name: &str) -> TimestampType {

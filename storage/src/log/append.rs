@@ -129,7 +129,7 @@ impl PartitionLog {
         let base_offset = writer.next_offset;
         writer.next_offset = headers.last().map_or(base_offset, BatchHeader::next_offset);
         self.log_end.store(writer.next_offset, Ordering::Release);
-        self.enqueue(writer);
+        self.acknowledge(writer, headers, segment, config);
         Appended {
             base_offset,
             last_offset: writer.next_offset - 1,

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::PartitionLog;
+use super::acknowledge::Unflushed;
 use crate::catalog::{ChainRecord, ProducersRecord, ReservationRecord};
 use crate::ids::{ChainId, PartitionId, StoreId};
 use crate::producer_state::ProducerTable;
@@ -29,6 +30,8 @@ pub struct Writer {
     pub dirty: bool,
     /// Producers, once one of them has appended since the start.
     pub producers: Option<ProducerTable>,
+    /// What is acknowledged and in no commit.
+    pub unflushed: Unflushed,
     /// The store of the last chain: the next one is opened there, if that is possible.
     pub home: Option<StoreId>,
 }
@@ -93,7 +96,15 @@ pub struct Pending {
 impl Writer {
     /// Nothing is open; the next record gets `next_offset`.
     pub fn new(next_offset: i64, home: Option<StoreId>) -> Self {
-        Self { next_offset, open: None, touched: Vec::new(), dirty: false, producers: None, home }
+        Self {
+            next_offset,
+            open: None,
+            touched: Vec::new(),
+            dirty: false,
+            producers: None,
+            unflushed: Unflushed::default(),
+            home,
+        }
     }
 }
 
@@ -153,8 +164,9 @@ impl PartitionLog {
         let record = unknown.then(|| open.record(self.id, None));
         let (chain, start) = (open.id, open.start);
         writer.dirty = false;
+        writer.unflushed = Unflushed::default();
         let touched = std::mem::take(&mut writer.touched);
-        let range = |segment: Arc<Segment>| Unsynced { from: segment.committed_len(), to: segment.len(), segment };
+        let range = |segment: Arc<Segment>| Unsynced { from: segment.durable_len(), to: segment.len(), segment };
         Some(Pending {
             log: self.clone(),
             chain,
@@ -184,9 +196,11 @@ impl PartitionLog {
             return;
         }
         published.reserved = pending.reservation.map_or(published.reserved, |reserved| reserved.end);
+        self.durable_end.fetch_max(pending.end, Ordering::AcqRel);
         self.high_watermark.fetch_max(pending.end, Ordering::AcqRel);
         for range in &pending.ranges {
             range.segment.set_registered();
+            range.segment.set_durable(range.to);
             range.segment.set_committed(range.to);
         }
         drop(published);

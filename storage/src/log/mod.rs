@@ -1,12 +1,14 @@
 //! A partition's log: its chains, its offsets, and the one writer of its open chain.
 //!
 //! What must always hold:
-//! - `log start <= last stable = high watermark <= log end`. The high watermark is the durable end.
+//! - `log start <= last stable = high watermark <= log end`. The high watermark is the durable end, or with
+//!   `catena.acks.all=memory` what is acknowledged (`acknowledge`).
 //! - Offsets are dense over the chains; the chain open now was opened by this start of the broker.
 //! - Appends take `writer`, readers never do: they see what is published in `offsets` and `segments`.
 //! - The high watermark moves before `committed_len` of the segments does, so that whoever sees the bytes sees the number.
 //! - Only commits of the chain named in `published` move it, so that a chain can be left for one in another store at any moment.
 
+mod acknowledge;
 mod append;
 mod chain;
 mod compact;
@@ -75,6 +77,8 @@ pub struct PartitionLog {
     log_start: i64,
     cleaned_to: AtomicI64,
     high_watermark: AtomicI64,
+    /// After the last record that a commit of this start, or a clean stop before it, made durable.
+    durable_end: AtomicI64,
     log_end: AtomicI64,
     waiters: Waiters,
     producers: Producers,
@@ -106,6 +110,7 @@ impl PartitionLog {
             log_start: chains.first().map_or(0, |chain| chain.record.start),
             cleaned_to: AtomicI64::new(0),
             high_watermark: AtomicI64::new(end),
+            durable_end: AtomicI64::new(end),
             log_end: AtomicI64::new(end),
             waiters: Waiters::default(),
             producers: Producers::new(end),

@@ -218,7 +218,7 @@ impl PartitionLog {
     /// What has become of a snapshot.
     pub(crate) fn snapshot_state(&self, taken: &TakenSnapshot) -> SnapshotState {
         // The offset first: when the chain is still the same afterwards, nothing below it was given up.
-        let durable = self.high_watermark.load(Ordering::Acquire) >= taken.record.next_offset;
+        let durable = self.durable_end.load(Ordering::Acquire) >= taken.record.next_offset;
         match self.published().chain {
             _ if self.is_deleted() => SnapshotState::Void,
             Some(chain) if chain == taken.chain && durable => SnapshotState::Holds,

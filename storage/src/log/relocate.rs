@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::PartitionLog;
+use super::acknowledge::Unflushed;
 use super::chain::{OpenChain, Pending, Writer};
 use crate::batches::{Batches, Found};
 use crate::error::StoreError;
@@ -160,6 +161,7 @@ impl PartitionLog {
         self.publish_from(opened.id);
         writer.touched = opened.segments.clone();
         writer.dirty = false;
+        writer.unflushed = Unflushed::default();
         writer.open = Some(opened);
         // What was behind the last snapshot may be out of reach.
         self.producers.want_snapshot();

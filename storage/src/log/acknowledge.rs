@@ -1,0 +1,101 @@
+//! When appended records are acknowledged and seen: with the group commit that makes them durable, or at once.
+//!
+//! What must always hold:
+//! - With `catena.acks.all=disk` records wait for a commit.
+//! - With `memory` they are acknowledged when they are in the page cache and the catalog knows their segment: then they survive the
+//!   death of the process. The first records of a segment wait for the commit that registers it, and so do those for whose
+//!   offsets there is no reservation yet.
+//! - What is acknowledged like that is made durable by the next commit of its log, which comes by `flush.messages`, `flush.ms`, after
+//!   `FLUSH_BYTES`, with a new segment, or at a clean stop.
+//!
+//! Source of the two settings: Apache Kafka, `UnifiedLog.append` (a full `flush.messages` is flushed before it is acknowledged),
+//! `LogManager.flushDirtyLogs`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use catena_protocol::batch::BatchHeader;
+
+use super::PartitionLog;
+use super::chain::Writer;
+use crate::config::{AcksAll, LogConfig};
+use crate::segment::Segment;
+
+/// Records of a log that are acknowledged and not durable at most: far fewer than are reserved ahead.
+const FLUSH_RECORDS: i64 = 1 << 20;
+/// Bytes of a log that are acknowledged and not durable at most: so much a recovery looks through, and a commit writes at once.
+const FLUSH_BYTES: u64 = 64 << 20;
+
+/// What of a log is acknowledged and in no commit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unflushed {
+    records: i64,
+    bytes: u64,
+    /// Whether a commit is ordered for the end of `flush.ms`.
+    timed: bool,
+}
+
+impl Unflushed {
+    fn add(&mut self, headers: &[BatchHeader]) {
+        self.records += headers.iter().map(|header| i64::from(header.last_offset_delta) + 1).sum::<i64>();
+        self.bytes += headers.iter().map(|header| header.size() as u64).sum::<u64>();
+    }
+
+    fn is_due(&self, config: &LogConfig) -> bool {
+        self.records >= config.flush_messages.min(FLUSH_RECORDS) || self.bytes >= FLUSH_BYTES || config.flush_ms <= 0
+    }
+}
+
+impl PartitionLog {
+    /// Sees to it that records just written behind the tail of `segment` are acknowledged.
+    pub(super) fn acknowledge(
+        self: &Arc<Self>,
+        writer: &mut Writer,
+        headers: &[BatchHeader],
+        segment: &Segment,
+        config: &LogConfig,
+    ) {
+        writer.unflushed.add(headers);
+        let at_once = config.acks_all == AcksAll::Memory && segment.is_registered() && self.is_reserved(writer);
+        if !at_once || writer.unflushed.is_due(config) {
+            return self.enqueue(writer);
+        }
+        self.order_flush(writer, config);
+        self.high_watermark.fetch_max(writer.next_offset, Ordering::AcqRel);
+        segment.set_committed(segment.len());
+        self.promises.announce();
+        self.waiters.notify();
+    }
+
+    /// Whether the other stores know that these offsets are used.
+    fn is_reserved(&self, writer: &Writer) -> bool {
+        self.stores.count() <= 1 || writer.next_offset <= self.published().reserved
+    }
+
+    /// Orders a commit for the end of `flush.ms`, once.
+    fn order_flush(self: &Arc<Self>, writer: &mut Writer, config: &LogConfig) {
+        let Some(open) = writer.open.as_ref().filter(|_| !writer.unflushed.timed && config.flush_ms < i64::MAX) else {
+            return;
+        };
+        let after = Duration::from_millis(u64::try_from(config.flush_ms).unwrap_or(0));
+        open.store.commits.mark_dirty_after(self.clone(), after);
+        writer.unflushed.timed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_is_due_by_records_bytes_or_a_time_of_nothing() {
+        let config = |flush_messages, flush_ms| LogConfig { flush_messages, flush_ms, ..LogConfig::default() };
+        let unflushed = |records, bytes| Unflushed { records, bytes, timed: false };
+        assert!(!unflushed(9, 9).is_due(&config(i64::MAX, i64::MAX)));
+        assert!(!unflushed(9, 9).is_due(&config(10, 1)));
+        assert!(unflushed(10, 9).is_due(&config(10, i64::MAX)));
+        assert!(unflushed(1, FLUSH_BYTES).is_due(&config(i64::MAX, i64::MAX)));
+        assert!(unflushed(1, 1).is_due(&config(i64::MAX, 0)));
+    }
+}
