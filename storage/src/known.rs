@@ -42,6 +42,11 @@ impl Known {
         self.united.topics.values()
     }
 
+    /// How far a partition's log was compacted.
+    pub fn cleaned_to(&self, id: PartitionId) -> i64 {
+        self.united.partitions.get(&id).map_or(0, |view| view.cleaned_to)
+    }
+
     /// The chains of a partition with their places, and the offset of the next record; `None` for a partition without rows.
     pub fn partition(&self, id: PartitionId, places: &Places) -> Option<(Vec<PlacedChain>, i64)> {
         let view = self.united.partitions.get(&id)?;

@@ -254,7 +254,9 @@ fn load_topics(stores: &Arc<Stores>, options: &StorageOptions, known: &Known, pl
         let log = |index| {
             let id = PartitionId { topic: record.id, index };
             let (chains, end) = known.partition(id, places).unwrap_or_default();
-            Arc::new(PartitionLog::new(stores.clone(), id, config.clone(), &chains, end))
+            let log = PartitionLog::new(stores.clone(), id, config.clone(), &chains, end);
+            log.was_cleaned_to(known.cleaned_to(id));
+            Arc::new(log)
         };
         topics.put(&Arc::new(Topic::new(record, (0..record.partitions).map(log).collect())));
     }

@@ -115,6 +115,20 @@ fn the_files_of_what_was_replaced_go() {
 }
 
 #[test]
+fn what_was_compacted_is_not_compacted_again_after_a_start() {
+    let case = Case::with(compacted(), 1);
+    for round in 0..40 {
+        case.append(0, &keyed(0..25, round));
+    }
+    let case = case.stopped();
+    wait_for_rows(&case, 0, 25);
+    let case = case.stopped();
+    wait_until("cleaners have looked for work", || case.storage.cleaner_stats().since_last_run.is_some());
+    let stats = case.storage.cleaner_stats();
+    assert_eq!((stats.passes, stats.dirty_percent_max), (0, 0.0));
+}
+
+#[test]
 fn leader_epochs_stay_when_chains_become_one() {
     let mut case = Case::with(LogConfig { min_cleanable_dirty_ratio: 1.0, ..compacted() }, 1);
     for start in 0..4u64 {
