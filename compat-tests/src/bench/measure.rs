@@ -91,6 +91,7 @@ pub struct Goal {
 
 const KAFKA: Against = Against::System(System::Kafka);
 const CEILING: Against = Against::System(System::Ceiling);
+const FILES: Against = Against::System(System::CeilingFiles);
 /// What many partitions are held against.
 const FEW_PARTITIONS: i32 = 12;
 
@@ -149,9 +150,11 @@ impl Measure {
     /// What is aimed at.
     pub fn goals(self) -> Vec<Goal> {
         match self {
-            Self::ProduceRate(FEW_PARTITIONS) => vec![at_least(1.5, KAFKA), at_least(0.7, CEILING)],
+            Self::ProduceRate(FEW_PARTITIONS) => {
+                vec![at_least(1.5, KAFKA), at_least(0.7, CEILING), at_least(0.7, FILES)]
+            }
             Self::ProduceRate(_) => vec![at_least(0.5, Against::Own(Self::ProduceRate(FEW_PARTITIONS)))],
-            Self::ProduceCpu(FEW_PARTITIONS) => vec![at_most(0.5, KAFKA), at_most(1.5, CEILING)],
+            Self::ProduceCpu(FEW_PARTITIONS) => vec![at_most(0.5, KAFKA), at_most(1.5, CEILING), at_most(1.5, FILES)],
             Self::ProduceP99(partitions) if partitions != FEW_PARTITIONS => {
                 vec![at_most(3.0, Against::Own(Self::ProduceP99(FEW_PARTITIONS)))]
             }
@@ -228,7 +231,7 @@ mod tests {
     fn goals_say_what_they_are_held_against() {
         let none = |_, _| None;
         let words = |row: Measure| row.goals().into_iter().map(|goal| goal.judge(row, none).0).collect::<Vec<_>>();
-        assert_eq!(words(Measure::ProduceRate(12)), ["≥ 1.5 × kafka", "≥ 0.7 × ceiling"]);
+        assert_eq!(words(Measure::ProduceRate(12)), ["≥ 1.5 × kafka", "≥ 0.7 × ceiling", "≥ 0.7 × ceiling-files"]);
         assert_eq!(words(Measure::ProduceP99(1000)), ["≤ 3 × 12 partitions"]);
         assert_eq!(Measure::Restart(10 << 10).title().0, "restart after `kill -9`, 10 GiB");
     }

@@ -119,7 +119,7 @@ mod tests {
             (System::Ceiling, samples(cpu, &[1.0])),
         ]));
         let row = "| produce 1 KiB, 12 partitions, CPU | s/GiB | 1.50 | 2.00 | 0.75 | 1.00 | – \
-                   | ≤ 0.5 × kafka: **missed**; ≤ 1.5 × ceiling: met |";
+                   | ≤ 0.5 × kafka: **missed**; ≤ 1.5 × ceiling: met; ≤ 1.5 × ceiling-files |";
         assert_eq!(table.lines().nth(2), Some(row));
         assert_eq!(table.lines().count(), 3);
     }

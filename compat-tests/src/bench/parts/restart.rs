@@ -4,11 +4,11 @@
 //! files are what a crash in the middle of work leaves; the clock starts before the process does.
 
 use super::{LARGE, PARTITIONS, start_with_topic};
-use crate::bench::disk;
 use crate::bench::load::frames::{Frames, batch};
 use crate::bench::load::{Shape, engine};
 use crate::bench::measure::Measure;
 use crate::bench::run::Bench;
+use crate::bench::{disk, usage};
 use crate::wire::Result;
 
 /// Fills quickly.
@@ -41,6 +41,7 @@ fn with_data(bench: &mut Bench, mib: u64) -> Result<()> {
         engine::run(&running, &frames, LARGE, load)?;
         running.kill();
         let duration = running.start_again(&topic, &one)?;
+        bench.note(&format!("the new process took {} ms of CPU time", usage::cpu(running.pid()).as_millis()));
         bench.add([(Measure::Restart(mib), duration.as_secs_f64() * 1e3)]);
         Ok(())
     })
