@@ -178,6 +178,8 @@ pub struct StorageOptions {
     pub journal_segment_bytes: u64,
     /// How often retention looks at the logs (`log.retention.check.interval.ms`).
     pub retention_check_interval: Duration,
+    /// Bytes per second at which partitions are moved between stores (`catena.move.max.bytes.per.second`).
+    pub move_bytes_per_second_max: f64,
     /// Compaction.
     pub cleaner: CleanerOptions,
     /// Resolves stored topic configs (name to value) over the defaults into the log settings of its partitions.
@@ -194,6 +196,7 @@ impl Default for StorageOptions {
             open_files: Arc::default(),
             journal_segment_bytes: 64 << 20,
             retention_check_interval: Duration::from_secs(300),
+            move_bytes_per_second_max: f64::MAX,
             cleaner: CleanerOptions::default(),
             log_config: |_, defaults| defaults.clone(),
             log_defaults: LogConfig::default(),

@@ -26,8 +26,10 @@ mod index;
 mod journal;
 mod known;
 mod log;
+mod log_dirs;
 mod mapping;
 mod members;
+mod moving;
 mod open;
 mod open_files;
 mod placement;
@@ -64,6 +66,7 @@ pub use log::{
 };
 pub use open_files::OpenFiles;
 pub use producer_upkeep::{ProducerLimits, ProducerTurn, ProducerUpkeep};
+pub use log_dirs::{LogDir, LogDirPartition, MoveError};
 pub use reading::ReadStats;
 pub use recovery::RecoveryReport;
 pub use storage::Storage;

@@ -25,6 +25,7 @@ use crate::ids::PartitionId;
 use crate::known::{Known, Places};
 use crate::log::PartitionLog;
 use crate::members::{Member, Members};
+use crate::moving::Moves;
 use crate::open::{self, Opened};
 use crate::recovery::{self, Recovered, RecoveryReport};
 use crate::storage::Shared;
@@ -56,7 +57,7 @@ pub fn open(dirs: &[PathBuf], options: StorageOptions) -> Result<(Shared, Recove
                 tracing::error!("starting without a store: {error}");
                 usable.retain(|dir| dir != error.dir());
             }
-            outcome => return outcome,
+            outcome => return outcome.map(|(shared, report)| (Shared { dirs: dirs.to_vec(), ..shared }, report)),
         }
     }
 }
@@ -108,6 +109,8 @@ fn begin(
         changing: Mutex::new(()),
         members: Members::new(members),
         cleaning: Arc::default(),
+        moves: Moves::default(),
+        dirs: Vec::new(),
     })
 }
 

@@ -4,7 +4,8 @@
 //! after the other.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -14,9 +15,11 @@ use crate::catalog::{ProducersRecord, Row, TopicRecord};
 use crate::compaction::{CleanerStats, Cleaners, Work};
 use crate::config::{LogConfig, StorageOptions};
 use crate::error::{OpenError, StoreError, TopicError};
+use crate::fs::Space;
 use crate::ids::{PartitionId, StoreId, new_topic_id};
 use crate::log::PartitionLog;
 use crate::members::Members;
+use crate::moving::Moves;
 use crate::recovery::RecoveryReport;
 use crate::start;
 use crate::steward::Steward;
@@ -51,6 +54,10 @@ pub(crate) struct Shared {
     pub members: Members,
     /// What the cleaners share.
     pub cleaning: Arc<Work>,
+    /// Partitions on their way to another store.
+    pub moves: Moves,
+    /// The directories of the stores, as they were given.
+    pub dirs: Vec<PathBuf>,
 }
 
 impl Storage {
@@ -74,6 +81,30 @@ impl Storage {
             cleaners: Mutex::new(Some(cleaners)),
         };
         Ok((Arc::new(storage), report))
+    }
+
+    /// The directories, as they were given.
+    pub(crate) fn dirs(&self) -> &[PathBuf] {
+        &self.shared.dirs
+    }
+
+    pub(crate) fn options(&self) -> &StorageOptions {
+        &self.shared.options
+    }
+
+    /// The store that takes part in `dir`, and the room there.
+    pub(crate) fn store_in(&self, dir: &Path) -> Option<(StoreId, Option<Space>)> {
+        let alive = self.shared.stores.alive();
+        let store = alive.iter().find(|store| store.dir == dir)?;
+        Some((store.id, store.fs.space(dir).ok()))
+    }
+
+    pub(crate) fn begin_move(&self, partition: PartitionId, store: StoreId) -> io::Result<()> {
+        self.shared.moves.begin(&self.shared, partition, store)
+    }
+
+    pub(crate) fn move_target(&self, partition: PartitionId) -> Option<StoreId> {
+        self.shared.moves.target(partition)
     }
 
     /// 22-character base64url id, made once with the first store (as Kafka's `cluster.id`).
@@ -193,6 +224,7 @@ impl Storage {
         self.shared.stores.close();
         drop(lock(&self.cleaners).take());
         drop(lock(&self.steward).take());
+        self.shared.moves.stop();
         let logs = self.shared.logs();
         logs.iter().for_each(|log| log.await_writer());
         self.shared.members.seal_all(&logs)
@@ -244,6 +276,12 @@ impl Shared {
         self.read(Topics::all).iter().flat_map(|topic| topic.partitions.clone()).collect()
     }
 
+    /// The log of a partition.
+    pub fn log(&self, id: PartitionId) -> Option<Arc<PartitionLog>> {
+        let topic = self.read(|topics| topics.with_id(id.topic))?;
+        topic.partitions.get(usize::try_from(id.index).ok()?).cloned()
+    }
+
     fn read<T>(&self, look: impl FnOnce(&Topics) -> T) -> T {
         look(&self.topics.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -259,6 +297,7 @@ impl Drop for Storage {
         self.shared.stores.close();
         drop(lock(&self.cleaners).take());
         drop(lock(&self.steward).take());
+        self.shared.moves.stop();
         self.shared.members.stop();
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use catena_storage::fs::faulty::{Fault, FaultyFileSystem, Operation};
 use catena_storage::{
-    AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadError, ReadUpTo, Storage, StorageOptions,
+    AppendOrigin, Appended, LogConfig, MoveError, NewTopic, PartitionLog, ReadError, ReadUpTo, Storage, StorageOptions,
 };
 use common::{T0, batch, idempotent};
 use tempfile::TempDir;
@@ -77,6 +77,12 @@ impl Case {
 
     fn lose(&self, store: usize) {
         self.disk.lose(&self.dir(store), Fault::Io);
+    }
+
+    /// Whether the first record of each partition can be read.
+    fn can_read_all(&self) -> bool {
+        let logs = &self.storage.topic("t").unwrap().partitions;
+        logs.iter().all(|log| log.read(0, usize::MAX, true, ReadUpTo::HighWatermark).is_ok())
     }
 
     fn stop(self) -> Stopped {
@@ -195,7 +201,7 @@ fn a_disk_that_comes_back_brings_its_records_back() {
     assert_eq!(base, 1);
     wait_until("the store has failed", || case.storage.stats().iter().any(|store| store.failed));
     case.disk.mend();
-    wait_until("the store is back", || case.storage.stats().iter().all(|store| !store.failed));
+    wait_until("the store is back", || case.can_read_all());
     assert_eq!(read_on(&case.log(0), 0), [0, 1]);
     let case = case.crash().start();
     assert_eq!(read_on(&case.log(0), 0), [0, 1]);
@@ -234,9 +240,7 @@ fn a_start_without_a_store_knows_its_topics_and_uses_none_of_its_offsets() {
         false => vec![0, 1, 4, 7, second[partition]],
     };
     case.disk.mend();
-    wait_until("the store is back", || {
-        case.storage.stats().len() == 2 && case.storage.stats().iter().all(|store| !store.failed)
-    });
+    wait_until("the store is back", || case.can_read_all());
     for partition in 0..4 {
         assert_eq!(read_on(&case.log(partition), 0), expected(partition));
     }
@@ -290,4 +294,56 @@ fn a_producer_is_known_in_its_new_store() {
     let case = stopped.start();
     assert!(case.begin(0, &idempotent(9, 0, 3, 1)).duplicate);
     assert!(case.log(0).append(idempotent(9, 0, 7, 1), AppendOrigin::Client, T0).is_err());
+}
+
+#[test]
+fn a_partition_is_moved_while_it_is_written_and_read() {
+    let case = Case::new(2, 2);
+    let from = case.store_of(0);
+    (1..60).for_each(|at| assert_eq!(case.append(0, &batch(1, 1_000)), at));
+    let case = case.crash().start();
+    let target = case.dir(1 - from);
+    let shares = |case: &Case, store: usize| {
+        let dirs = case.storage.log_dirs();
+        dirs[store].partitions.iter().find(|partition| partition.index == 0).cloned()
+    };
+    assert!(shares(&case, from).unwrap().bytes > 50_000);
+    case.storage.move_partition("t", 0, &target).unwrap();
+    for at in 60..120 {
+        assert_eq!(case.append(0, &batch(1, 1_000)), at);
+        assert_eq!(read_on(&case.log(0), 0), (0..=at).collect::<Vec<_>>());
+    }
+    wait_until("nothing is left behind", || shares(&case, from).is_none());
+    let there = shares(&case, 1 - from).unwrap();
+    assert!(there.bytes > 100_000 && !there.is_future && there.lag == 0, "{there:?}");
+    assert_eq!(case.store_of(0), 1 - from);
+    let case = case.crash().start();
+    assert_eq!(read_on(&case.log(0), 0), (0..=120).collect::<Vec<_>>());
+    assert_eq!(case.store_of(0), 1 - from);
+    case.lose(from);
+    assert_eq!(read_on(&case.log(0), 0), (0..=121).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_move_cut_short_leaves_every_record_once() {
+    for at in 0..12 {
+        let case = Case::new(2, 1);
+        let from = case.store_of(0);
+        (1..40).for_each(|at| assert_eq!(case.append(0, &batch(1, 1_000)), at));
+        let case = case.stop().start();
+        case.storage.move_partition("t", 0, &case.dir(1 - from)).unwrap();
+        std::thread::sleep(Duration::from_millis(at));
+        let case = case.crash().start();
+        assert_eq!(read_on(&case.log(0), 0), (0..40).collect::<Vec<_>>(), "after {at} ms");
+        assert_eq!(case.append(0, &batch(1, 10)), 40);
+    }
+}
+
+#[test]
+fn what_cannot_be_moved_is_refused() {
+    let case = Case::new(2, 1);
+    let elsewhere = case.storage.move_partition("t", 0, &case.root.path().join("9"));
+    assert_eq!(elsewhere, Err(MoveError::NotFound));
+    assert_eq!(case.storage.move_partition("t", 1, &case.dir(0)), Err(MoveError::Unknown));
+    assert_eq!(case.storage.move_partition("u", 0, &case.dir(0)), Err(MoveError::Unknown));
 }

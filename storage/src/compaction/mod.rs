@@ -26,8 +26,11 @@ mod target;
 mod work;
 
 pub use cleaner::Cleaners;
+pub use pace::Pace;
 pub use pass::Compacted;
 pub use plan::{LogFacts, SegmentFacts};
+pub use source::Source;
+pub use target::{Shape, Target};
 pub use work::{CleanerStats, Work};
 #[cfg(test)]
 mod tests;

@@ -164,7 +164,7 @@ impl PartitionLog {
     }
 
     /// What the catalog knows of a chain that is sealed; a chain that was left just now is not, there.
-    fn sealed_row(&self, store: &Store, chain: ChainId) -> Result<ChainRecord, SwapError> {
+    pub(super) fn sealed_row(&self, store: &Store, chain: ChainId) -> Result<ChainRecord, SwapError> {
         let row = store.catalog.row(&RowKey::Chain(self.id, chain));
         match row.map_err(|error| SwapError::Store(store.catalog_failed(error)))? {
             Some(Row::Chain(row)) if row.end.is_some() => Ok(row),

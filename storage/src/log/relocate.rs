@@ -99,7 +99,7 @@ impl PartitionLog {
     }
 
     /// Leaves the open chain for a new one in `target`.
-    fn relocate(self: &Arc<Self>, writer: &mut Writer, target: &Arc<Store>) -> Result<(), StoreError> {
+    pub(super) fn relocate(self: &Arc<Self>, writer: &mut Writer, target: &Arc<Store>) -> Result<(), StoreError> {
         let Some(old) = writer.open.take() else { return Ok(()) };
         let start = {
             let mut published = self.published();
