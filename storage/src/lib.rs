@@ -64,9 +64,9 @@ pub use error::{
 pub use log::{
     AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
 };
+pub use log_dirs::{LogDir, LogDirPartition, MoveError};
 pub use open_files::OpenFiles;
 pub use producer_upkeep::{ProducerLimits, ProducerTurn, ProducerUpkeep};
-pub use log_dirs::{LogDir, LogDirPartition, MoveError};
 pub use reading::ReadStats;
 pub use recovery::RecoveryReport;
 pub use storage::Storage;

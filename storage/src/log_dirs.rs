@@ -90,7 +90,8 @@ impl Storage {
         let dir = self.dirs().iter().find(|known| absolute(known) == dir).ok_or(MoveError::NotFound)?;
         let (store, _) = self.store_in(dir).ok_or(MoveError::Away)?;
         let topic = self.topic(topic).ok_or(MoveError::Unknown)?;
-        let log = usize::try_from(index).ok().and_then(|index| topic.partitions.get(index)).ok_or(MoveError::Unknown)?;
+        let log =
+            usize::try_from(index).ok().and_then(|index| topic.partitions.get(index)).ok_or(MoveError::Unknown)?;
         self.begin_move(log.id(), store).map_err(|_: io::Error| MoveError::Refused)
     }
 

@@ -177,7 +177,8 @@ impl Moves {
             let header = BatchHeader::parse(batch).ok().filter(|header| crc_matches(batch, header));
             let header = header.ok_or_else(|| unreadable(io::ErrorKind::InvalidData.into()))?;
             let written = copy.push(batch, &header, segment.stamp_at(header.base_offset));
-            let rest = written.map_err(|error| Failure::Never(target.write_failed("moving a chain", &error).to_string()))?;
+            let rest =
+                written.map_err(|error| Failure::Never(target.write_failed("moving a chain", &error).to_string()))?;
             let pause = pace.after(header.size() as u64, Instant::now()).max(rest);
             if !pause.is_zero() && !self.rest(pause) {
                 return Err(Failure::Again);
