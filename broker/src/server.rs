@@ -116,6 +116,7 @@ impl Server {
             cordoned: config.cordoned_dirs.clone(),
             open_files: Arc::default(),
             journal_segment_bytes: config.journal_segment_bytes,
+            move_bytes_per_second_max: config.move_bytes_per_second_max,
             retention_check_interval: config.retention_check_interval,
             cleaner: config.cleaner.clone(),
             log_config: config::topic::log_config,

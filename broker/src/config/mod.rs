@@ -49,6 +49,8 @@ pub struct Config {
     pub cordoned_dirs: Vec<PathBuf>,
     /// Size of one journal file (`catena.journal.segment.bytes`).
     pub journal_segment_bytes: u64,
+    /// How fast partitions are copied to another directory (`catena.move.max.bytes.per.second`).
+    pub move_bytes_per_second_max: f64,
     /// Where metrics are served (`catena.metrics.listener`), as `host:port`.
     pub metrics_listener: Option<String>,
     /// Limits of the network layer.

@@ -28,6 +28,7 @@ pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError
         cordoned_dirs: cordoned_dirs(&settings, &data_dirs)?,
         data_dirs,
         journal_segment_bytes: settings.number("catena.journal.segment.bytes")?,
+        move_bytes_per_second_max: settings.number("catena.move.max.bytes.per.second")?,
         metrics_listener: settings.text("catena.metrics.listener")?.map(str::to_owned),
         net: net(&settings)?,
         topics: topics(&settings)?,
