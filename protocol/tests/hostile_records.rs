@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use batches::*;
 use catena_protocol::batch::HEADER_LEN;
-use catena_protocol::records::{RecordError, RecordReader, records};
+use catena_protocol::records::{Codec, RecordError, RecordReader, Rewrite, recompress, records};
 use memory::grown;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -35,6 +35,25 @@ fn a_bomb_costs_neither_memory_nor_minutes() {
 }
 
 #[test]
+fn a_bomb_is_written_anew_without_being_held() {
+    let _alone = alone();
+    // One record of nearly a gigabyte: its length, attributes, timestamp, offset, no key, and a value of zeros.
+    let mut start = vec![0x80, 0x80, 0x80, 0x80, 0x08, 0, 0, 0, 1];
+    start.extend_from_slice(&[0xe0, 0xff, 0xff, 0xff, 0x07]);
+    let payload = zstd::encode_all(start.chain(repeat(0).take(1 << 30)), 3).unwrap();
+    let bomb = with_payload(&sample(2, 0), ZSTD, &payload);
+    for codec in [Codec::None, Codec::Lz4, Codec::Snappy, Codec::Zstd] {
+        let rewrite = Rewrite { codec, level: None, batch_bytes_max: 1 << 20 };
+        let (result, held) = grown(|| recompress(&bomb, &rewrite, u64::MAX, |_| ()));
+        assert!(matches!(result, Err(RecordError::TooLarge(_) | RecordError::Truncated)), "{codec:?}: {result:?}");
+        assert!(held <= 10 * bomb.len() + rewrite.batch_bytes_max + FIXED_MEMORY, "{codec:?} held {held} bytes");
+    }
+    let limited =
+        recompress(&bomb, &Rewrite { codec: Codec::None, level: None, batch_bytes_max: 1 << 20 }, 1 << 20, |_| ());
+    assert_eq!(limited, Err(RecordError::RecordTooLarge { size: 1 << 30, max: 1 << 20 }));
+}
+
+#[test]
 fn broken_bytes_neither_panic_nor_swell() {
     let _alone = alone();
     let seed: u64 = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(rand::random);
@@ -44,10 +63,11 @@ fn broken_bytes_neither_panic_nor_swell() {
         let plain = sample(20, 50);
         let whole = with_payload(&plain, codec, &compress(&plain[HEADER_LEN..]));
         let ((), held) = grown(|| {
-            for _ in 0..5_000 {
+            for round in 0..5_000 {
                 let batch = damaged(&whole, &mut random);
                 std::hint::black_box(count(RecordReader::new(&batch)));
                 assert!(count(records(&batch)) < batch.len());
+                assert!(is_refused_or_readable(&batch, Codec::ALL[round % 4]), "{name}, SEED={seed}");
             }
         });
         assert!(held <= 10 * whole.len() + FIXED_MEMORY, "{name}, SEED={seed}: held {held}");
@@ -57,6 +77,14 @@ fn broken_bytes_neither_panic_nor_swell() {
 /// Records read before the end or an error.
 fn count<T>(reader: Result<impl Iterator<Item = Result<T, RecordError>>, RecordError>) -> usize {
     reader.map_or(0, |records| records.take_while(Result::is_ok).count())
+}
+
+/// What can be written anew can be read.
+fn is_refused_or_readable(batch: &[u8], codec: Codec) -> bool {
+    let rewrite = Rewrite { codec, level: None, batch_bytes_max: 1 << 20 };
+    let Ok(written) = recompress(batch, &rewrite, u64::MAX, |_| ()) else { return true };
+    let plain = recompress(&written, &Rewrite { codec: Codec::None, ..rewrite }, u64::MAX, |_| ());
+    plain.is_ok_and(|plain| records(&plain).is_ok_and(|mut records| records.all(|record| record.is_ok())))
 }
 
 /// Some bytes flipped, inserted, removed or cut off; the length field right again, so that the records are reached.

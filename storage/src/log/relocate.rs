@@ -21,6 +21,16 @@ use crate::ids::{ChainId, SegmentId};
 use crate::segment::Segment;
 use crate::store::Store;
 
+/// Makes durable what was acknowledged in memory, if the store still works: nothing may be lost in front of what comes elsewhere.
+fn flush_acknowledged(old: &OpenChain) {
+    let unflushed = |segment: &&Arc<Segment>| segment.durable_len() < segment.committed_len();
+    for segment in old.segments.iter().filter(unflushed).filter(|_| old.store.check_alive().is_ok()) {
+        if let Err(error) = segment.sync() {
+            old.store.write_failed("a flush", &error);
+        }
+    }
+}
+
 /// What a segment of the old chain holds above the high watermark.
 struct Left {
     segment: Arc<Segment>,
@@ -106,6 +116,7 @@ impl PartitionLog {
             published.chain = None;
             self.high_watermark.load(Ordering::Acquire)
         };
+        flush_acknowledged(&old);
         let left = old.segments.iter().map(left_of).collect::<io::Result<Vec<_>>>();
         let left = left.unwrap_or_else(|error| {
             self.lose_unpromised(writer, start, &error);
