@@ -10,7 +10,7 @@ mod rows;
 use std::time::{Duration, Instant};
 
 use compat_tests::catena::Options;
-use compat_tests::wire::{Connection, FetchPlan, Topic};
+use compat_tests::wire::{Connection, FetchPlan, Group, Membership, Topic};
 use compat_tests::{Broker, Catena, Kafka, java};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -184,4 +184,40 @@ fn tombstones_go_when_their_time_is_over() {
         });
         assert!(left == live, "{}: {}", broker.name(), difference(&left, &live));
     }
+}
+
+#[test]
+fn groups_come_back_from_their_compacted_topic() {
+    let options = Options::new().set(BACKOFF.0, BACKOFF.1).set("offsets.topic.num.partitions", 1);
+    let mut catena = Catena::start(options.set("offsets.topic.segment.bytes", 20_000));
+    let mut connection = Connection::to(&catena).unwrap();
+    let topic = connection.create_topic("committed", 50, &[]).unwrap();
+    let group = Group::new("readers");
+    let me = group.join(&mut connection, "", DEADLINE).unwrap();
+    group.sync(&mut connection, &me, &[(&me.member_id, b"all")]).unwrap();
+    let rounds = 200;
+    for round in 1..=rounds {
+        let offsets: Vec<(i32, i64)> = topic.all().into_iter().map(|partition| (partition, round)).collect();
+        assert_eq!(group.commit(&mut connection, &me, &topic, &offsets).unwrap(), 0);
+    }
+    let offsets_topic = connection.topic("__consumer_offsets").unwrap();
+    let kept = |connection: &mut Connection| read(connection, &offsets_topic, 0, i64::MAX).0.len();
+    // Two of three commits are superseded at least: the log is compacted when it is half dirty.
+    wait_for("compacted __consumer_offsets", || (kept(&mut connection) < rounds as usize * 50 / 3).then_some(()));
+    for crash in [true, false, true] {
+        if crash {
+            catena.kill()
+        } else {
+            drop(catena.terminate())
+        }
+        catena.restart();
+        connection = Connection::to(&catena).unwrap();
+        assert_group_is_as_it_was(&mut connection, &group, &me, &topic, rounds);
+    }
+}
+
+fn assert_group_is_as_it_was(connection: &mut Connection, group: &Group, me: &Membership, topic: &Topic, offset: i64) {
+    let committed = wait_for("coordinator", || group.committed(connection, topic, &topic.all()).unwrap().ok());
+    assert_eq!(committed, vec![offset; topic.all().len()]);
+    assert_eq!(group.heartbeat(connection, me).unwrap(), 0, "the member is still in its generation");
 }

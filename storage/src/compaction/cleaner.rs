@@ -78,6 +78,12 @@ struct Job {
     segments: Vec<Arc<Segment>>,
 }
 
+impl Job {
+    fn is_in_reach(&self) -> bool {
+        self.segments.iter().all(|segment| segment.files().check_alive().is_ok())
+    }
+}
+
 /// Why a log was not compacted.
 enum Failure {
     /// It is to be tried again.
@@ -167,7 +173,7 @@ impl Cleaner {
             chain,
             go_on: &|bytes, rest| self.go_on(job, &store, bytes, rest),
         };
-        let compacted = pass.run().map_err(|error| failure(&store, error))?;
+        let compacted = pass.run().map_err(|error| failure(job, &store, error))?;
         let (stats, old) = (compacted.stats, job.segments.iter().take(compacted.replaced).cloned().collect());
         self.swap(&job.log, Swap { store, chain, old, compacted })?;
         Ok(stats)
@@ -175,7 +181,7 @@ impl Cleaner {
 
     /// Where the new chain goes: where the last of the old ones is, whose row may have to change with it.
     fn store_for(&self, job: &Job) -> Result<Arc<Store>, Failure> {
-        if !job.segments.iter().all(|segment| segment.files().check_alive().is_ok()) {
+        if !job.is_in_reach() {
             return Err(Failure::Later("a store is away".into()));
         }
         let home = job.segments.last().map(|segment| segment.id.chain.store);
@@ -198,7 +204,8 @@ impl Cleaner {
         let (log, commits) = (log.clone(), swap.store.clone());
         commits.commits.run_between(Box::new(move || {
             let swapped = log.swap_in(&swap);
-            if swapped.is_err() {
+            // After any other failure the catalog may have the chain: the next start finds out.
+            if swapped.as_ref().is_err_and(SwapError::left_no_trace) {
                 swap.compacted.segments.iter().for_each(|segment| segment.remove_files());
             }
             let _ = done.send(swapped);
@@ -213,10 +220,12 @@ impl Cleaner {
 }
 
 /// What a pass that failed means for its log, and for the store that could not be written.
-fn failure(store: &Store, error: PassError) -> Failure {
+fn failure(job: &Job, store: &Store, error: PassError) -> Failure {
     match error {
         PassError::Stopped => Failure::Later(error.to_string()),
         PassError::Write(error) => Failure::Later(store.write_failed("compaction", &error).to_string()),
+        // The files were removed meanwhile, or the store has failed.
+        _ if !job.log.begins_with(&job.segments) || !job.is_in_reach() => Failure::Later(error.to_string()),
         PassError::Read(_) | PassError::Damaged { .. } | PassError::NoRoom => Failure::Never(error.to_string()),
     }
 }

@@ -53,6 +53,16 @@ pub(crate) enum SwapError {
     Store(StoreError),
 }
 
+impl SwapError {
+    /// Whether the catalog surely does not have the chain.
+    pub fn left_no_trace(&self) -> bool {
+        match self {
+            Self::Changed => true,
+            Self::Store(error) => error.is_full(),
+        }
+    }
+}
+
 impl Cleanable {
     /// What decides about it; `facts` are those of its segments.
     pub fn facts<'a>(&self, facts: &'a [SegmentFacts]) -> LogFacts<'a> {
@@ -101,6 +111,13 @@ impl PartitionLog {
         Ok(last.map(|(id, entry)| (id, entry.last_offset())).filter(|(_, last)| *last < end).collect())
     }
 
+    /// Whether it still begins with these segments.
+    pub(crate) fn begins_with(&self, old: &[Arc<Segment>]) -> bool {
+        let present = self.segments();
+        let same = present.iter().zip(old).all(|(one, other)| Arc::ptr_eq(one, other));
+        same && present.len() >= old.len() && !self.is_deleted()
+    }
+
     /// Puts the new chain in its place. To be called by the committer of its store, between rounds.
     ///
     /// # Errors
@@ -109,8 +126,7 @@ impl PartitionLog {
         let mut writer = self.writer();
         let present = self.segments();
         let (old, kept) = present.split_at_checked(swap.old.len()).ok_or(SwapError::Changed)?;
-        let same = old.iter().zip(&swap.old).all(|(one, other)| Arc::ptr_eq(one, other));
-        if !same || self.is_deleted() {
+        if !self.begins_with(&swap.old) {
             return Err(SwapError::Changed);
         }
         let split = kept.first().map(|segment| segment.id.chain).filter(|chain| has_segment_of(old, *chain));
