@@ -5,7 +5,7 @@
 //! Source: Apache Kafka, `Errors.forException`, `ReplicaManager.appendToLocalLog`, `ReplicaManager.readFromLog`.
 
 use catena_protocol::error_code::ErrorCode;
-use catena_storage::{AppendError, ReadError, StoreError, TopicError};
+use catena_storage::{AppendError, MoveError, ReadError, StoreError, TopicError};
 
 use crate::config::describe::ResourceError;
 use crate::fetch::{FetchError, SessionError};
@@ -40,6 +40,15 @@ pub fn append(error: &AppendError) -> ErrorCode {
 pub fn store(error: &StoreError) -> ErrorCode {
     match error {
         StoreError::Failed(_) | StoreError::Full => ErrorCode::KafkaStorageError,
+    }
+}
+
+/// What an administrator is told about a partition that is not moved to another directory.
+pub fn moving(error: MoveError) -> ErrorCode {
+    match error {
+        MoveError::NotFound => ErrorCode::LogDirNotFound,
+        MoveError::Away | MoveError::Refused => ErrorCode::KafkaStorageError,
+        MoveError::Unknown => ErrorCode::ReplicaNotAvailable,
     }
 }
 

@@ -60,6 +60,8 @@ fn oracles() -> Vec<Oracle> {
         InitProducerId InitProducerIdRequest [];
         OffsetForLeaderEpoch OffsetForLeaderEpochRequest [offset_for_leader_epoch_request::OffsetForLeaderTopic, offset_for_leader_epoch_request::OffsetForLeaderPartition];
         DescribeConfigs DescribeConfigsRequest [describe_configs_request::DescribeConfigsResource];
+        AlterReplicaLogDirs AlterReplicaLogDirsRequest [alter_replica_log_dirs_request::AlterReplicaLogDir, alter_replica_log_dirs_request::AlterReplicaLogDirTopic];
+        DescribeLogDirs DescribeLogDirsRequest [describe_log_dirs_request::DescribableLogDirTopic];
         CreatePartitions CreatePartitionsRequest [create_partitions_request::CreatePartitionsTopic, create_partitions_request::CreatePartitionsAssignment];
         DeleteGroups DeleteGroupsRequest [];
         OffsetDelete OffsetDeleteRequest [offset_delete_request::OffsetDeleteRequestTopic, offset_delete_request::OffsetDeleteRequestPartition];

@@ -4,14 +4,18 @@
 use bytes::{Bytes, BytesMut};
 use catena_protocol::message::{self, Request, Response};
 use catena_protocol::messages::api_versions::ApiVersionsRequest;
+use catena_protocol::messages::describe_log_dirs::{
+    DescribeLogDirsPartition, DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
 use catena_protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
 use catena_protocol::messages::offset_commit::*;
 use catena_protocol::messages::offset_fetch::*;
 use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::{
-    ApiVersionsResponse, BrokerId, DeleteGroupsRequest, GroupId, ListOffsetsRequest, ListOffsetsResponse, TopicName,
+    ApiVersionsResponse, BrokerId, DeleteGroupsRequest, DescribeLogDirsRequest, GroupId, ListOffsetsRequest, ListOffsetsResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
@@ -185,6 +189,38 @@ fn delete_groups() {
         results: vec![
             DeletableGroupResult { group_id: text("g1"), error_code: 68, error_message: Some(text("has members")) },
             DeletableGroupResult { group_id: text("g2"), error_code: 0, error_message: None },
+        ],
+    });
+}
+
+#[test]
+fn describe_log_dirs() {
+    assert_read("DescribeLogDirsRequest", 35, |_| {
+        let topic = DescribableLogDirTopic::default().with_topic(TopicName(text("a-topic"))).with_partitions(vec![3, 4]);
+        DescribeLogDirsRequest::default().with_topics(Some(vec![topic]))
+    });
+    let partition =
+        DescribeLogDirsPartition { partition_index: 3, partition_size: 1 << 35, offset_lag: 77, is_future_key: true };
+    let topics = vec![DescribeLogDirsTopic { name: text("a-topic"), partitions: vec![partition] }];
+    assert_written("DescribeLogDirsResponse", |_| DescribeLogDirsResponse {
+        throttle_time_ms: 9,
+        error_code: 31,
+        results: vec![
+            DescribeLogDirsResult {
+                error_code: 0,
+                log_dir: text("/data/a"),
+                topics: topics.clone(),
+                total_bytes: 1 << 40,
+                usable_bytes: 1 << 33,
+                is_cordoned: true,
+            },
+            DescribeLogDirsResult {
+                error_code: 56,
+                log_dir: text("/data/b"),
+                total_bytes: -1,
+                usable_bytes: -1,
+                ..DescribeLogDirsResult::default()
+            },
         ],
     });
 }

@@ -5,11 +5,12 @@
 //! Source: Apache Kafka, `AbstractResponse.errorCounts`.
 
 use catena_protocol::messages::delete_groups::DeleteGroupsResponse;
+use catena_protocol::messages::describe_log_dirs::DescribeLogDirsResponse;
 use catena_protocol::messages::offset_commit::OffsetCommitResponse;
 use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
 use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
-    ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, DescribeClusterResponse,
+    AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, DescribeClusterResponse,
     DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse,
     HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
     ListOffsetsResponse, MetadataResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
@@ -51,6 +52,7 @@ macro_rules! error_counts {
 }
 
 error_counts! {
+    AlterReplicaLogDirsResponse { results [partitions [error_code]] }
     ApiVersionsResponse { error_code }
     CreatePartitionsResponse { results [error_code] }
     CreateTopicsResponse { topics [error_code] }
@@ -59,6 +61,7 @@ error_counts! {
     DescribeClusterResponse { error_code }
     DescribeConfigsResponse { results [error_code] }
     DescribeGroupsResponse { groups [error_code] }
+    DescribeLogDirsResponse { error_code results [error_code] }
     DescribeTopicPartitionsResponse { topics [error_code partitions [error_code]] }
     FetchResponse { error_code responses [partitions [error_code]] }
     FindCoordinatorResponse { error_code coordinators [error_code] }

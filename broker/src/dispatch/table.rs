@@ -121,6 +121,8 @@ table! {
     22 InitProducerId 0..=5 inline init_producer_id;
     23 OffsetForLeaderEpoch 2..=4 inline offset_for_leader_epoch;
     32 DescribeConfigs 1..=4 inline describe_configs;
+    34 AlterReplicaLogDirs 1..=2 inline alter_replica_log_dirs;
+    35 DescribeLogDirs 1..=5 inline describe_log_dirs;
     37 CreatePartitions 0..=3 inline create_partitions;
     42 DeleteGroups 0..=3 inline delete_groups;
     47 OffsetDelete 0..=0 inline offset_delete;

@@ -7,6 +7,8 @@ import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.message.ApiVersionsResponseData;
 import org.apache.kafka.common.message.DeleteGroupsRequestData;
 import org.apache.kafka.common.message.DeleteGroupsResponseData;
+import org.apache.kafka.common.message.DescribeLogDirsRequestData;
+import org.apache.kafka.common.message.DescribeLogDirsResponseData;
 import org.apache.kafka.common.message.ListOffsetsRequestData;
 import org.apache.kafka.common.message.ListOffsetsResponseData;
 import org.apache.kafka.common.message.OffsetCommitRequestData;
@@ -43,6 +45,10 @@ public class Messages {
         for (short version = 0; version <= 3; version++) {
             print("DeleteGroupsRequest", version, new DeleteGroupsRequestData().setGroupsNames(List.of("g1", "g2")));
             print("DeleteGroupsResponse", version, deleteGroupsResponse());
+        }
+        for (short version = 1; version <= 5; version++) {
+            print("DescribeLogDirsRequest", version, describeLogDirsRequest());
+            print("DescribeLogDirsResponse", version, describeLogDirsResponse());
         }
     }
 
@@ -155,6 +161,25 @@ public class Messages {
                 .setPartitions(List.of(new OffsetFetchResponseData.OffsetFetchResponsePartitions()
                     .setPartitionIndex(3).setCommittedOffset(1234).setCommittedLeaderEpoch(2)
                     .setMetadata("a note").setErrorCode((short) 3)))))));
+    }
+
+    private static Message describeLogDirsRequest() {
+        DescribeLogDirsRequestData request = new DescribeLogDirsRequestData();
+        request.topics().add(new DescribeLogDirsRequestData.DescribableLogDirTopic()
+            .setTopic("a-topic").setPartitions(List.of(3, 4)));
+        return request;
+    }
+
+    private static Message describeLogDirsResponse() {
+        DescribeLogDirsResponseData response = new DescribeLogDirsResponseData().setThrottleTimeMs(9).setErrorCode((short) 31);
+        response.results().add(new DescribeLogDirsResponseData.DescribeLogDirsResult()
+            .setLogDir("/data/a").setTotalBytes(1L << 40).setUsableBytes(1L << 33).setIsCordoned(true)
+            .setTopics(List.of(new DescribeLogDirsResponseData.DescribeLogDirsTopic().setName("a-topic")
+                .setPartitions(List.of(new DescribeLogDirsResponseData.DescribeLogDirsPartition()
+                    .setPartitionIndex(3).setPartitionSize(1L << 35).setOffsetLag(77).setIsFutureKey(true))))));
+        response.results().add(new DescribeLogDirsResponseData.DescribeLogDirsResult()
+            .setLogDir("/data/b").setErrorCode((short) 56).setTotalBytes(-1).setUsableBytes(-1));
+        return response;
     }
 
     private static Message deleteGroupsResponse() {

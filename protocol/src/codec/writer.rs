@@ -40,6 +40,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Yes or no.
+    pub fn boolean(&mut self, value: bool) {
+        self.out.put_u8(u8::from(value));
+    }
+
     /// A number of 16 bits.
     pub fn int16(&mut self, value: i16) {
         self.out.put_i16(value);

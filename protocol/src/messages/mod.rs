@@ -6,6 +6,7 @@
 
 pub mod api_versions;
 pub mod delete_groups;
+pub mod describe_log_dirs;
 pub mod fetch;
 pub mod leaders;
 pub mod offset_commit;

@@ -1,6 +1,6 @@
 //! Requests about the broker itself.
 
-use crate::bounds::schema::{Schema, Versions, array, boolean, int8, int32, string, strings};
+use crate::bounds::schema::{Schema, Versions, array, boolean, int8, int32, int32s, string, strings};
 
 pub const API_VERSIONS: Schema = Schema {
     key: 18,
@@ -25,6 +25,22 @@ pub const DESCRIBE_CONFIGS: Schema = Schema {
         boolean("IncludeSynonyms"),
         boolean("IncludeDocumentation").since(3),
     ],
+};
+
+pub const ALTER_REPLICA_LOG_DIRS: Schema = Schema {
+    key: 34,
+    name: "AlterReplicaLogDirs",
+    versions: Versions { min: 1, max: 2 },
+    flexible_since: 2,
+    fields: &[array("Dirs", &[string("Path"), array("Topics", &[string("Name"), int32s("Partitions")])])],
+};
+
+pub const DESCRIBE_LOG_DIRS: Schema = Schema {
+    key: 35,
+    name: "DescribeLogDirs",
+    versions: Versions { min: 1, max: 5 },
+    flexible_since: 2,
+    fields: &[array("Topics", &[string("Topic"), int32s("Partitions")]).nullable()],
 };
 
 pub const DESCRIBE_CLUSTER: Schema = Schema {

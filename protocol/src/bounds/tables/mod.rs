@@ -31,6 +31,8 @@ pub static SCHEMAS: &[&Schema] = &[
     &records::INIT_PRODUCER_ID,
     &records::OFFSET_FOR_LEADER_EPOCH,
     &cluster::DESCRIBE_CONFIGS,
+    &cluster::ALTER_REPLICA_LOG_DIRS,
+    &cluster::DESCRIBE_LOG_DIRS,
     &topics::CREATE_PARTITIONS,
     &groups::DELETE_GROUPS,
     &groups::OFFSET_DELETE,
