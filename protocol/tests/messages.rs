@@ -4,18 +4,19 @@
 use bytes::{Bytes, BytesMut};
 use catena_protocol::message::{self, Request, Response};
 use catena_protocol::messages::api_versions::ApiVersionsRequest;
+use catena_protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
 use catena_protocol::messages::describe_log_dirs::{
     DescribeLogDirsPartition, DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
-use catena_protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
 use catena_protocol::messages::offset_commit::*;
 use catena_protocol::messages::offset_fetch::*;
 use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
-use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::{
-    ApiVersionsResponse, BrokerId, DeleteGroupsRequest, DescribeLogDirsRequest, GroupId, ListOffsetsRequest, ListOffsetsResponse, TopicName,
+    ApiVersionsResponse, BrokerId, DeleteGroupsRequest, DescribeLogDirsRequest, GroupId, ListOffsetsRequest,
+    ListOffsetsResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
@@ -196,7 +197,8 @@ fn delete_groups() {
 #[test]
 fn describe_log_dirs() {
     assert_read("DescribeLogDirsRequest", 35, |_| {
-        let topic = DescribableLogDirTopic::default().with_topic(TopicName(text("a-topic"))).with_partitions(vec![3, 4]);
+        let topic =
+            DescribableLogDirTopic::default().with_topic(TopicName(text("a-topic"))).with_partitions(vec![3, 4]);
         DescribeLogDirsRequest::default().with_topics(Some(vec![topic]))
     });
     let partition =

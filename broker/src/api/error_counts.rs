@@ -10,10 +10,11 @@ use catena_protocol::messages::offset_commit::OffsetCommitResponse;
 use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
 use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
-    AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, DescribeClusterResponse,
-    DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse,
-    HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
-    ListOffsetsResponse, MetadataResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
+    AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
+    DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
+    DescribeTopicPartitionsResponse, FindCoordinatorResponse, HeartbeatResponse, InitProducerIdResponse,
+    JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, ListOffsetsResponse, MetadataResponse,
+    OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
 
 type FetchResponse = catena_protocol::messages::fetch::FetchResponse<bytes::Bytes>;
