@@ -18,7 +18,7 @@
 use std::io::{self, IoSlice};
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 use memmap2::MmapRaw;
@@ -47,6 +47,8 @@ pub struct MappedFile {
     /// Bytes that were there, durable or not, when the file was last opened again.
     reopened_len: AtomicU64,
     removed: AtomicBool,
+    /// The file once it was removed, for those who still read it.
+    last: OnceLock<Arc<OpenFile>>,
 }
 
 /// Bytes of a file; keeps the map alive.
@@ -85,6 +87,7 @@ impl MappedFile {
             synced_len: AtomicU64::new(len),
             reopened_len: AtomicU64::new(0),
             removed: AtomicBool::new(false),
+            last: OnceLock::new(),
         }
     }
 
@@ -108,13 +111,13 @@ impl MappedFile {
         self.removed.load(Ordering::Acquire)
     }
 
-    /// Removes the file. Views of it go on, nothing else does.
+    /// Removes the file. Who has it goes on as before while there are files to spare, else sees `NotFound`.
     ///
     /// # Errors
     /// Of the file system; one that is not there is none.
     pub fn remove(&self) -> io::Result<()> {
         self.removed.store(true, Ordering::Release);
-        self.close();
+        self.linger();
         match self.files.fs.remove_file(&self.files.path(self.name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -162,9 +165,14 @@ impl MappedFile {
         opened
     }
 
-    fn close(&self) {
-        if let Some(open) = self.held() {
+    /// Keeps the file open on its own account.
+    fn linger(&self) {
+        let opened = || self.files.open.has_room().then(|| self.open().ok()).flatten();
+        if let Some(open) = self.held().or_else(opened)
+            && self.last.set(open.clone()).is_ok()
+        {
             self.files.open.forget(&open);
+            self.files.open.count_lingering(true);
         }
     }
 
@@ -303,7 +311,11 @@ impl MappedFile {
 
 impl Drop for MappedFile {
     fn drop(&mut self) {
-        self.close();
+        if self.last.take().is_some() {
+            self.files.open.count_lingering(false);
+        } else if let Some(open) = self.held() {
+            self.files.open.forget(&open);
+        }
     }
 }
 
@@ -495,18 +507,33 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_file_is_neither_found_nor_missed() {
-        let fixture = Fixture::new(4);
+    fn who_has_a_removed_file_goes_on_and_the_last_one_closes_it() {
+        let fixture = Fixture::new(2);
+        let files: Vec<_> = (0..3).map(|at| fixture.create(at)).collect();
+        files.iter().for_each(|file| drop(file.append([b"abc", b"def"]).unwrap()));
+        files.iter().for_each(|file| file.remove().unwrap());
+        files.iter().for_each(|file| file.remove().unwrap());
+        assert_eq!(fixture.open_now(), 2);
+        let kept: Vec<_> = files.iter().filter(|file| file.view(0..6).is_ok_and(|view| *view == *b"abcdef")).collect();
+        assert_eq!(kept.len(), 2, "no more are open than may be");
+        assert_eq!(kept[1].append([b"g", b""]).unwrap(), 6);
+        drop(files);
+        assert_eq!(fixture.open_now(), 0);
+        assert!(fixture.files.open.has_room());
+    }
+
+    #[test]
+    fn a_removed_file_that_was_closed_is_neither_found_nor_missed() {
+        let fixture = Fixture::new(1);
         let file = fixture.create(0);
         file.append([b"abc", b"def"]).unwrap();
         let view = file.view(0..6).unwrap();
+        let _other = fixture.create(1);
         file.remove().unwrap();
-        assert_eq!(fixture.open_now(), 0);
         assert_eq!(file.append([b"g", b""]).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(file.view(0..6).err().unwrap().kind(), io::ErrorKind::NotFound);
         assert_eq!(file.sync().unwrap(), 6);
         file.trim(0).unwrap();
-        file.remove().unwrap();
         assert_eq!(&*view, b"abcdef");
     }
 

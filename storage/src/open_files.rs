@@ -43,6 +43,8 @@ pub struct OpenFile {
 pub struct OpenFiles {
     max: usize,
     clock: Mutex<Clock>,
+    /// Removed files that are open for those who still read them.
+    lingering: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +65,7 @@ impl Default for OpenFiles {
 impl OpenFiles {
     /// Keeps at most `max` files.
     pub fn new(max: usize) -> Self {
-        Self { max: max.max(1), clock: Mutex::default() }
+        Self { max: max.max(1), clock: Mutex::default(), lingering: AtomicUsize::new(0) }
     }
 
     /// Opens a file by `open`; when the system has no more of them, others are closed for it.
@@ -98,6 +100,20 @@ impl OpenFiles {
     pub fn forget(&self, file: &Arc<OpenFile>) {
         let leaving = self.lock().take(file);
         drop(leaving);
+    }
+
+    /// Whether one more may be open without another being closed.
+    pub fn has_room(&self) -> bool {
+        self.lock().len() + self.lingering.load(Ordering::Relaxed) < self.max
+    }
+
+    /// A removed file that somebody holds open himself, or does no more.
+    pub fn count_lingering(&self, is_open: bool) {
+        if is_open {
+            self.lingering.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.lingering.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     fn close_some(&self) -> bool {

@@ -76,7 +76,9 @@ impl PartitionLog {
         let config = self.config();
         let (records, header) = check_append(records, origin, &config, now_ms)?;
         if header.has_producer_id() {
-            self.load_producers(now_ms)?;
+            // Of a log that is being deleted the files may be gone.
+            let loaded = self.load_producers(now_ms);
+            loaded.map_err(|error| if self.is_deleted() { AppendError::Deleted } else { error.into() })?;
         }
         let mut writer = self.writer();
         self.check_open()?;

@@ -191,8 +191,6 @@ impl PartitionLog {
         self.deleted.store(true, Ordering::Release);
         self.leave_home(&mut self.writer());
         self.waiters.notify();
-        // An append under way may want to open its file once more.
-        self.await_writer();
         self.segments().iter().for_each(|segment| segment.remove_files());
     }
 
