@@ -171,6 +171,7 @@ fn decode_topic(id: Uuid, value: &mut &[u8]) -> Option<TopicRecord> {
 
 fn encode_chain(out: &mut Vec<u8>, chain: &ChainRecord) {
     out.put_u64(chain.version);
+    put_chain_id(out, chain.counts_as);
     out.put_i64(chain.start);
     out.put_i64(chain.end.unwrap_or(OPEN));
     put_count(out, chain.replaces.len());
@@ -188,7 +189,8 @@ fn encode_chain(out: &mut Vec<u8>, chain: &ChainRecord) {
 }
 
 fn decode_chain(partition: PartitionId, id: ChainId, value: &mut &[u8]) -> Option<ChainRecord> {
-    let (version, start, end) = (value.try_get_u64().ok()?, get_i64(value)?, get_i64(value)?);
+    let (version, counts_as) = (value.try_get_u64().ok()?, get_chain(value)?);
+    let (start, end) = (get_i64(value)?, get_i64(value)?);
     let end = (end != OPEN).then_some(end);
     let replaces = get_list(value, CHAIN_ID_LEN, get_chain)?;
     let epoch = |value: &mut &[u8]| Some(LeaderEpoch { epoch: get_u32(value)?, start: get_i64(value)? });
@@ -201,7 +203,7 @@ fn decode_chain(partition: PartitionId, id: ChainId, value: &mut &[u8]) -> Optio
             max_timestamp: get_i64(value)?,
         });
     }
-    Some(ChainRecord { partition, id, version, start, end, segments, replaces, leader_epochs })
+    Some(ChainRecord { partition, id, counts_as, version, start, end, segments, replaces, leader_epochs })
 }
 
 fn put_partition(out: &mut Vec<u8>, kind: u8, id: PartitionId) {

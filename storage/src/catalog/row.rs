@@ -70,6 +70,8 @@ pub struct ChainRecord {
     pub partition: PartitionId,
     /// Its name.
     pub id: ChainId,
+    /// The chain in whose place it is in the order of the partition's chains: itself; of a copy, the latest of those it replaces.
+    pub counts_as: ChainId,
     /// The number of the event with which its own store last wrote it; set by that catalog, which is the only one to write it.
     pub version: u64,
     /// Its first offset.

@@ -33,6 +33,7 @@ fn chain(topic: &TopicRecord, index: u32, epoch: u32, start: i64, end: Option<i6
     ChainRecord {
         partition: PartitionId { topic: topic.id, index },
         id: ChainId { epoch, sequence: index, store: store(1) },
+        counts_as: ChainId { epoch, sequence: index, store: store(1) },
         version: 0,
         start,
         end,

@@ -128,6 +128,7 @@ impl OpenChain {
         ChainRecord {
             partition,
             id: self.id,
+            counts_as: self.id,
             version: 0,
             start: self.start,
             end,

@@ -2,7 +2,9 @@
 //!
 //! 1. A reservation of a store that is away stands for its chain, if that is not known: its first records may be acknowledged.
 //! 2. A copy takes the place of the chains it names once its store is there. While that is away they are used, if all of them are known.
-//! 3. Chains are ordered by start, then by id. Each ends where the next one starts, whatever else is in its file.
+//! 3. Chains are ordered by id; a copy counts as the latest chain it replaces. Each ends where the first of the later ones starts,
+//!    whatever else is in its file: who opened a later chain knew what was acknowledged, and began behind it. A chain that begins
+//!    there or later has nothing.
 //! 4. The last one, if its store is away and it is not sealed, ends where its reservation does.
 //! 5. What lies below the log start, has no offsets left or is replaced is obsolete.
 //!
@@ -94,13 +96,13 @@ pub fn resolve(
     let reserved: HashMap<ChainId, i64> = reservations.iter().map(|reserved| (reserved.chain, reserved.end)).collect();
     view.obsolete = add_unknown(&mut chains, reservations, is_here, epoch);
     view.obsolete.extend(choose_copies(&mut chains, is_here));
-    chains.sort_by_key(|chain| (chain.start, chain.id));
-    let starts: Vec<i64> = chains.iter().skip(1).map(|chain| chain.start).collect();
+    chains.sort_by_key(|chain| (chain.counts_as, chain.start, chain.id));
+    let limits = first_later_starts(&chains);
     view.log_start = record.map_or(0, |record| record.log_start);
     let mut behind_all = Some(view.log_start);
-    for (at, row) in chains.into_iter().enumerate() {
+    for (row, limit) in chains.into_iter().zip(limits) {
         let is_here = is_here(row.id.store);
-        let end = end_of(&row, starts.get(at).copied(), is_here, reserved.get(&row.id).copied());
+        let end = end_of(&row, limit, is_here, reserved.get(&row.id).copied());
         // Also behind what is not served.
         behind_all = behind_all.zip(end).map(|(behind, end)| behind.max(end).max(row.end.unwrap_or(end)));
         view.place(ChainView { row, end, is_here });
@@ -113,21 +115,37 @@ pub fn resolve(
 impl PartitionView {
     fn place(&mut self, chain: ChainView) {
         let left = chain.end.unwrap_or(i64::MAX);
-        let beyond = chain.row.end.map(|own| left.max(self.log_start)..own).filter(|offsets| !offsets.is_empty());
+        let from = left.max(self.log_start).max(chain.row.start);
+        let beyond = chain.row.end.map(|own| from..own).filter(|offsets| !offsets.is_empty());
         let is_served = left > chain.row.start && left > self.log_start;
+        // One that is open where nobody can look is left alone, unless it is too old anyhow.
+        let is_known = chain.is_here || chain.row.end.is_some() || left <= self.log_start;
         let id = chain.row.id;
         if is_served {
             self.chains.push(chain);
         }
         match beyond {
             Some(offsets) => self.conflicts.push(Conflict { chain: id, offsets }),
-            None if !is_served => self.obsolete.push(id),
+            None if !is_served && is_known => self.obsolete.push(id),
             None => {}
         }
     }
 }
 
-/// Where a chain ends: at the start of the next one or where it was sealed, whichever comes first.
+/// For each chain the smallest start of those after it.
+fn first_later_starts(chains: &[ChainRecord]) -> Vec<Option<i64>> {
+    let mut limit = None;
+    let before = |chain: &ChainRecord| {
+        let later = limit;
+        limit = Some(limit.map_or(chain.start, |limit: i64| limit.min(chain.start)));
+        later
+    };
+    let mut limits: Vec<Option<i64>> = chains.iter().rev().map(before).collect();
+    limits.reverse();
+    limits
+}
+
+/// Where a chain ends: at the start of a later one or where it was sealed, whichever comes first.
 fn end_of(chain: &ChainRecord, next: Option<i64>, is_here: bool, reserved: Option<i64>) -> Option<i64> {
     match (chain.end, next) {
         (Some(own), Some(next)) => Some(own.min(next)),
@@ -156,6 +174,7 @@ fn add_unknown(
     chains.extend(away.into_iter().map(|reserved| ChainRecord {
         partition: reserved.partition,
         id: reserved.chain,
+        counts_as: reserved.chain,
         version: 0,
         start: reserved.start,
         end: None,

@@ -25,6 +25,7 @@ fn chain(id: ChainId, start: i64, end: Option<i64>) -> ChainRecord {
     ChainRecord {
         partition: partition(),
         id,
+        counts_as: id,
         version: 1,
         start,
         end,
@@ -35,7 +36,8 @@ fn chain(id: ChainId, start: i64, end: Option<i64>) -> ChainRecord {
 }
 
 fn copy(id: ChainId, start: i64, end: i64, replaces: &[ChainId]) -> ChainRecord {
-    ChainRecord { replaces: replaces.to_vec(), ..chain(id, start, Some(end)) }
+    let counts_as = *replaces.iter().max().unwrap();
+    ChainRecord { counts_as, replaces: replaces.to_vec(), ..chain(id, start, Some(end)) }
 }
 
 fn reserved(chain: ChainId, start: i64, end: i64) -> ReservationRecord {
@@ -112,6 +114,18 @@ fn a_store_that_is_back_is_cut_where_the_others_went_on() {
 }
 
 #[test]
+fn what_an_earlier_chain_has_beyond_the_start_of_a_later_one_was_never_acknowledged() {
+    let known = || vec![chain(id(1, 1), 0, Some(100)), chain(id(3, 2), 100, Some(300))];
+    let with = |chain: ChainRecord| [known(), vec![chain]].concat();
+    let expected = "1@1 0..100, 3@2 100..300, start 0, next 300";
+    check("away", with(chain(id(2, 5), 200, None)), vec![reserved(id(2, 5), 200, 900)], expected);
+    check("only reserved", known(), vec![reserved(id(2, 5), 200, 900)], expected);
+    check("back", with(chain(id(2, 4), 200, None)), vec![], &format!("{expected}, -2@4"));
+    let sealed = with(chain(id(2, 4), 200, Some(250)));
+    check("sealed when it was alone", sealed, vec![], &format!("{expected}, !2@4 200..250"));
+}
+
+#[test]
 fn a_reservation_of_a_chain_that_its_store_does_not_know_is_void() {
     let sealed = || vec![chain(id(1, 1), 0, Some(500))];
     check("of an earlier start", sealed(), vec![reserved(id(2, 1), 500, 9_000)], "1@1 0..500, start 0, next 500, -2@1");
@@ -137,7 +151,7 @@ fn a_copy_takes_the_place_of_what_it_names() {
     check("it is away", away, vec![], "1@1 0..300, 2@2 300..500, 3@1 500.., start 0, open");
     let half = vec![a(1), copied(5, &[id(1, 1), id(2, 2)]), after()];
     check("it is away, and half of the old is gone", half, vec![], "4@5? 0..500, 3@1 500.., start 0, open");
-    let again = copy(id(5, 2), 0, 500, &[id(4, 3)]);
+    let again = ChainRecord { counts_as: id(2, 2), ..copy(id(5, 2), 0, 500, &[id(4, 3)]) };
     let twice = vec![a(1), b(2), copied(3, &[id(1, 1), id(2, 2)]), again, after()];
     check("a copy of a copy", twice, vec![], "5@2 0..500, 3@1 500.., start 0, open, -1@1, -2@2, -4@3");
 }
