@@ -146,13 +146,15 @@ impl PartitionLog {
         let compacted = &swap.compacted;
         let chains: BTreeSet<ChainId> = swap.old.iter().map(|segment| segment.id.chain).collect();
         let replaces: Vec<ChainId> = chains.into_iter().filter(|chain| Some(*chain) != split).collect();
-        for chain in &replaces {
-            self.sealed_row(&swap.store, *chain)?;
-        }
+        let rows = replaces.iter().map(|chain| self.sealed_row(&swap.store, *chain));
+        let rest = split.map(|chain| self.without_front(swap, writer, chain)).transpose()?;
+        let replaced = rows.collect::<Result<Vec<_>, _>>()?;
+        let counts_as = replaced.iter().chain(&rest).map(|row| row.counts_as).max().unwrap_or(swap.chain);
         let start = swap.old.first().map_or(compacted.chain_end, |segment| segment.id.base_offset);
         let record = ChainRecord {
             partition: self.id,
             id: swap.chain,
+            counts_as,
             version: 0,
             start,
             end: Some(compacted.chain_end),
@@ -160,7 +162,6 @@ impl PartitionLog {
             leader_epochs: self.leader_epochs(start..compacted.chain_end),
             replaces: replaces.clone(),
         };
-        let rest = split.map(|chain| self.without_front(swap, writer, chain)).transpose()?;
         let cleaned_to = compacted.cleaned_to;
         let partition = PartitionRecord { id: self.id, log_start: self.log_start(), cleaned_to };
         let gone = replaces.into_iter().map(|chain| Row::ChainGone(self.id, chain));
