@@ -178,7 +178,7 @@ fn a_chain_that_was_half_made_is_there_with_its_first_record_or_not_at_all() {
         assert!(small.append(1) && small.batches(1) == found + 1);
         assert_eq!(small.batches(0), 0);
         wait_for("files without a chain are removed", || {
-            common::files(&small.machine.data_dirs()[0], "log").len() == 1 + found as usize
+            common::files(small.machine.files(), "log").len() == 1 + found as usize
         });
         if is_done {
             assert!(operations > 10, "{operations}");

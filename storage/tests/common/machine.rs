@@ -1,11 +1,14 @@
 //! A computer with a disk that can lose power and fail, and some stores on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catena_storage::fs::faulty::FaultyFileSystem;
+use catena_storage::fs::faulty::{Fault, FaultyFileSystem};
 use catena_storage::{OpenError, Storage, StorageOptions};
 use tempfile::TempDir;
+
+/// Where the disk is mounted.
+const ROOT: &str = "/stores";
 
 /// A computer with stores.
 pub struct Machine {
@@ -21,18 +24,31 @@ impl Machine {
     }
 
     fn with(dir: TempDir, stores: usize) -> Self {
-        Self { disk: FaultyFileSystem::new(dir.path()).unwrap(), dir, stores }
+        Self { disk: FaultyFileSystem::at(Path::new(ROOT), dir.path()).unwrap(), dir, stores }
     }
 
-    /// Where the stores are.
+    /// Where the stores are, always at the same paths.
     pub fn data_dirs(&self) -> Vec<PathBuf> {
-        (0..self.stores).map(|store| self.dir.path().join(format!("store-{store}"))).collect()
+        (0..self.stores).map(|store| Path::new(ROOT).join(format!("store-{store}"))).collect()
+    }
+
+    /// Where the files of all stores are really.
+    #[allow(dead_code)]
+    pub fn files(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Starts the stores. `options` have any file system.
     pub fn open(&self, options: &StorageOptions) -> Result<Arc<Storage>, OpenError> {
         let options = StorageOptions { fs: Arc::new(self.disk.clone()), ..options.clone() };
         Storage::open(&self.data_dirs(), options).map(|(storage, _)| storage)
+    }
+
+    /// One of the stores is gone: all operations in it fail. Which is `at`, modulo their number.
+    #[allow(dead_code)]
+    pub fn lose_store(&self, at: usize) {
+        let dirs = self.data_dirs();
+        self.disk.lose(&dirs[at % dirs.len()], Fault::Io);
     }
 
     /// The power goes, if it has not; the machine after it has come back. `seed` says what the disk has kept.

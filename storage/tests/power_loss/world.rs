@@ -29,6 +29,20 @@ pub struct World {
     model: Arc<Mutex<Model>>,
     producers: Vec<Producer>,
     options: StorageOptions,
+    lacking: Lacking,
+    /// The store that has missed something since all were there at a start.
+    lost: Option<usize>,
+}
+
+/// Which stores may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lacking {
+    /// All are there, always.
+    None,
+    /// One may fail in the middle of a life.
+    Sometimes,
+    /// As before, and one may be away at a start. Then nobody knows what of it was not acknowledged: there are no idempotent producers.
+    AtStarts,
 }
 
 /// One life of a store.
@@ -55,10 +69,19 @@ impl World {
             ..LogConfig::default()
         };
         let journal_segment_bytes = 4096 * dice.random_range(2..16);
+        let stores = dice.random_range(1..=STORES_MAX);
+        let lacking = match dice.random_range(0..3) {
+            1 if stores > 1 => Lacking::Sometimes,
+            2 if stores > 1 => Lacking::AtStarts,
+            _ => Lacking::None,
+        };
+        let idempotent = lacking != Lacking::AtStarts;
         Self {
-            machine: Machine::new(dice.random_range(1..=STORES_MAX)),
+            machine: Machine::new(stores),
+            lacking,
+            lost: None,
             model: Arc::default(),
-            producers: [false, true, true].map(Producer::new).into(),
+            producers: [false, idempotent, idempotent].map(Producer::new).into(),
             options: StorageOptions { journal_segment_bytes, log_defaults, ..StorageOptions::default() },
         }
     }
@@ -77,7 +100,8 @@ impl World {
         }
         self.work(&life, dice);
         if end == End::Stopped {
-            life.storage.shutdown().unwrap();
+            let outcome = life.storage.shutdown();
+            assert!(outcome.is_ok() || self.lost.is_some(), "a clean stop: {outcome:?}");
         }
         if end != End::Killed {
             self.machine.disk.power_off();
@@ -103,9 +127,26 @@ impl World {
             drop(opened);
             self.machine = self.machine.after_power_loss(dice.random());
         }
+        self.machine.disk.mend();
+        let is_away = self.lacking == Lacking::AtStarts && dice.random_bool(0.3);
+        if is_away {
+            self.lose_a_store(dice);
+        }
         let storage = self.machine.open(&self.options).unwrap_or_else(|error| panic!("a start fails: {error}"));
-        self.model.lock().unwrap().compare(&storage).unwrap();
+        if is_away {
+            self.model.lock().unwrap().compare_without_a_store(&storage);
+        } else {
+            self.model.lock().unwrap().compare(&storage).unwrap();
+            self.lost = None;
+        }
         Life { storage, disk: self.machine.disk.clone(), model: self.model.clone() }
+    }
+
+    /// A store is gone. Not one after the other: what only the first one has missed, nobody could tell it.
+    fn lose_a_store(&mut self, dice: &mut StdRng) {
+        let at = self.lost.unwrap_or(dice.random_range(0..STORES_MAX));
+        self.lost = Some(at);
+        self.machine.lose_store(at);
     }
 
     /// Producers and an operator, side by side, until the power is gone or they are done.
@@ -121,6 +162,12 @@ impl World {
                 scope.spawn(move || producer.run(life, 100, &mut dice));
             }
             (0..operator.random_range(0..6)).for_each(|_| life.operate(&mut operator));
+            if self.lacking != Lacking::None && self.lost.is_none() && operator.random_bool(0.5) {
+                let at = operator.random_range(0..STORES_MAX);
+                self.lost = Some(at);
+                self.machine.lose_store(at);
+            }
+            (0..operator.random_range(0..3)).for_each(|_| life.operate(&mut operator));
         });
     }
 }

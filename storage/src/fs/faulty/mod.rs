@@ -46,7 +46,10 @@ pub struct FaultyFileSystem(Arc<Disk>);
 
 #[derive(Debug)]
 struct Disk {
+    /// What the paths of all calls begin with.
     root: PathBuf,
+    /// Where the real files are.
+    real: PathBuf,
     names: Node,
     faults: Mutex<Faults>,
     space: Mutex<Option<Space>>,
@@ -67,9 +70,18 @@ impl FaultyFileSystem {
     /// # Errors
     /// Of the system.
     pub fn new(root: &Path) -> io::Result<Self> {
-        let names = tree::read(root)?;
+        Self::at(root, root)
+    }
+
+    /// As `new`, with the files of `real` under paths that begin with `root`: a disk that is always mounted at the same place.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn at(root: &Path, real: &Path) -> io::Result<Self> {
+        let names = tree::read(real)?;
         let (faults, space, busy) = Default::default();
-        Ok(Self(Arc::new(Disk { root: root.to_owned(), names, faults, space, busy })))
+        let (root, real) = (root.to_owned(), real.to_owned());
+        Ok(Self(Arc::new(Disk { root, real, names, faults, space, busy })))
     }
 
     /// Operations of a kind so far.
@@ -150,8 +162,15 @@ impl FaultyFileSystem {
     }
 
     fn find(&self, path: &Path) -> io::Result<Node> {
-        let below = path.strip_prefix(&self.0.root).map_err(|_| io::Error::from(Errno::INVAL))?;
-        tree::find(&self.0.names, below)
+        tree::find(&self.0.names, self.below(path)?)
+    }
+
+    fn below<'a>(&self, path: &'a Path) -> io::Result<&'a Path> {
+        path.strip_prefix(&self.0.root).map_err(|_| Errno::INVAL.into())
+    }
+
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(self.0.real.join(self.below(path)?))
     }
 
     /// The directory that a name is in, and the name.
@@ -165,7 +184,7 @@ impl FaultyFileSystem {
         match (self.find(path), how) {
             (Err(error), Open::WriteOrCreate | Open::Create) if error.kind() == io::ErrorKind::NotFound => {
                 let (directory, name) = self.parent(path)?;
-                let made = Arc::new(Inode::create(path)?);
+                let made = Arc::new(Inode::create(&self.real(path)?)?);
                 lock(&directory).change(Change::Put(name.to_owned(), Node::File(made.clone())));
                 Ok(made)
             }
@@ -202,9 +221,8 @@ impl FileSystem for FaultyFileSystem {
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let _alone = self.begin(Operation::CreateDir, path)?;
-        let below = path.strip_prefix(&self.0.root).map_err(|_| io::Error::from(Errno::INVAL))?;
-        fs::create_dir_all(path)?;
-        tree::make_directories(&self.0.names, below)
+        fs::create_dir_all(self.real(path)?)?;
+        tree::make_directories(&self.0.names, self.below(path)?)
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -226,7 +244,7 @@ impl FileSystem for FaultyFileSystem {
         let _alone = self.begin(Operation::Rename, from)?;
         let node = self.find(from)?;
         let ((source, old), (target, new)) = (self.parent(from)?, self.parent(to)?);
-        fs::rename(from, to)?;
+        fs::rename(self.real(from)?, self.real(to)?)?;
         if Arc::ptr_eq(&source, &target) {
             lock(&source).change(Change::Renamed(old.to_owned(), new.to_owned()));
         } else {
@@ -240,7 +258,7 @@ impl FileSystem for FaultyFileSystem {
         let _alone = self.begin(Operation::Remove, path)?;
         self.find(path)?.file()?;
         let (directory, name) = self.parent(path)?;
-        fs::remove_file(path)?;
+        fs::remove_file(self.real(path)?)?;
         lock(&directory).change(Change::Removed(name.to_owned()));
         Ok(())
     }
@@ -264,11 +282,11 @@ impl FileSystem for FaultyFileSystem {
         let _alone = self.begin(Operation::Space, dir)?;
         self.find(dir)?;
         let pretended = *lock(&self.0.space);
-        pretended.map_or_else(|| RealFileSystem.space(dir), Ok)
+        pretended.map_or_else(|| RealFileSystem.space(&self.real(dir)?), Ok)
     }
 
     fn is_mount_point(&self, dir: &Path) -> io::Result<bool> {
         let _alone = self.begin(Operation::Space, dir)?;
-        RealFileSystem.is_mount_point(dir)
+        RealFileSystem.is_mount_point(&self.real(dir)?)
     }
 }
