@@ -158,17 +158,22 @@ impl Stores {
         }
     }
 
-    /// The latest producers of a partition that any store has written down.
+    /// The latest producers of a partition that any store that is alive has written down.
     ///
     /// # Errors
-    /// Of the stores.
+    /// When no store can be read.
     pub fn producers(&self, partition: PartitionId) -> Result<Option<ProducersRecord>, StoreError> {
-        let alive = self.alive();
-        if alive.is_empty() {
-            return Err(self.why_none(&self.all()));
+        let mut latest = Err(self.why_none(&self.all()));
+        for store in self.alive() {
+            match store.catalog.producers(partition) {
+                Ok(found) => {
+                    let known = latest.ok().flatten();
+                    latest = Ok([known, found].into_iter().flatten().max_by_key(|producers| producers.next_offset));
+                }
+                Err(error) => drop(store.catalog_failed(error)),
+            }
         }
-        let found = alive.iter().map(|store| store.catalog.producers(partition)).collect::<Result<Vec<_>, _>>()?;
-        Ok(found.into_iter().flatten().max_by_key(|producers| producers.next_offset))
+        latest
     }
 
     /// Takes `count` producer ids that no store has given out; returns the first.

@@ -137,6 +137,12 @@ impl PartitionLog {
             match apply_from(segment, next_offset..end, &mut table, now_ms) {
                 // What lies behind it is lost to readers as well; writers go on.
                 Err(fault @ Fault::Damaged(_)) => drop(self.report(segment, next_offset, &fault)),
+                // Writers go on, in another store if this one is gone. A producer that is not known may go on with any sequence number,
+                // as after retention.
+                Err(Fault::Unreadable(position, error)) if !StoreError::of_write(&error).is_full() => {
+                    drop(self.report(segment, next_offset, &Fault::Unreadable(position, error)));
+                    table = ProducerTable::default();
+                }
                 applied => applied.map_err(failed)?,
             }
         }

@@ -168,7 +168,12 @@ fn compare_name(name: &str, state: Name, found: Option<&Arc<Topic>>) -> Name {
 }
 
 /// Compares a log; returns how many batches it holds.
-fn compare_log(name: &str, log: &PartitionLog, batches: &mut HashMap<Bytes, State>) -> Result<usize, StoreError> {
+fn compare_log(
+    name: &str,
+    log: &PartitionLog,
+    batches: &mut HashMap<Bytes, State>,
+    has_gaps: bool,
+) -> Result<usize, StoreError> {
     let offsets = log.offsets();
     let present = read_all(name, log)?;
     let mut next = offsets.log_start;

@@ -51,6 +51,9 @@ impl Producer {
         let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut in_flight = VecDeque::new();
         let mut again: VecDeque<_> = std::mem::take(&mut self.unanswered);
+        if life.may_forget_producers() {
+            again.retain(|(partition, batch)| !life.model().is_acknowledged(*partition, batch));
+        }
         for _ in 0..count {
             let next = again.pop_front().or_else(|| self.next_batch(life, dice));
             let Some((partition, batch)) = next else { break };
@@ -65,11 +68,13 @@ impl Producer {
                 }
                 None => drop(self.unanswered.pop_back()),
             }
-            if in_flight.len() >= IN_FLIGHT_MAX || dice.random_bool(0.3) {
-                in_flight.pop_front().into_iter().for_each(|oldest| self.answer(life, oldest, &waiting));
+            let waits = in_flight.len() >= IN_FLIGHT_MAX || dice.random_bool(0.3);
+            let oldest = in_flight.pop_front_if(|_| waits);
+            if !oldest.is_none_or(|oldest| self.is_acknowledged(life, oldest, &waiting)) {
+                break;
             }
         }
-        in_flight.into_iter().for_each(|oldest| self.answer(life, oldest, &waiting));
+        in_flight.into_iter().for_each(|oldest| drop(self.is_acknowledged(life, oldest, &waiting)));
         self.unanswered.extend(again);
     }
 
@@ -97,15 +102,18 @@ impl Producer {
         Some((partition, builder.build().unwrap()))
     }
 
-    fn answer(&mut self, life: &Life, sent: InFlight, waiting: &tokio::runtime::Runtime) {
+    /// Waits for the answer.
+    fn is_acknowledged(&mut self, life: &Life, sent: InFlight, waiting: &tokio::runtime::Runtime) -> bool {
         let durable = async { tokio::time::timeout(PATIENCE, sent.commit.durable()).await };
-        match waiting.block_on(durable).expect("an answer in time") {
+        let answer = waiting.block_on(durable).expect("an answer in time");
+        match &answer {
             Ok(()) => {
                 life.model().acknowledged(sent.partition, &sent.batch, sent.offset);
                 self.unanswered.retain(|(_, batch)| *batch != sent.batch);
             }
             Err(error) => life.tolerate(&format!("a commit: {error}")),
         }
+        answer.is_ok()
     }
 }
 

@@ -1,14 +1,14 @@
 //! A file of the faulty file system: a real one, with its image on the disk.
 //!
 //! What must always hold: the real file holds what the process sees, whatever happens to its name; the image learns of every
-//! change of it.
+//! change of it. A file is open while somebody has it open, or when it has no name any more and may still get it back.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::Errno;
@@ -21,7 +21,9 @@ use super::{FaultyFileSystem, File, Operation};
 /// A file, whatever its names.
 #[derive(Debug)]
 pub struct Inode {
-    real: fs::File,
+    place: Mutex<PathBuf>,
+    open: Mutex<Weak<fs::File>>,
+    nameless: OnceLock<Arc<fs::File>>,
     image: Mutex<Image>,
     locked: AtomicBool,
 }
@@ -32,6 +34,7 @@ pub struct Handle {
     disk: FaultyFileSystem,
     path: PathBuf,
     inode: Arc<Inode>,
+    real: Arc<fs::File>,
     writable: bool,
     /// Whether this one has the inode's lock.
     holds: AtomicBool,
@@ -40,17 +43,43 @@ pub struct Handle {
 impl Inode {
     /// A file that is durable.
     pub fn present(path: &Path) -> io::Result<Self> {
-        Self::new(OpenOptions::new().read(true).write(true).open(path)?)
+        Ok(Self::new(path, fs::metadata(path)?.len()))
     }
 
     /// A new, empty file.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Self::new(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?)
+        fs::File::create(path)?;
+        Ok(Self::new(path, 0))
     }
 
-    fn new(real: fs::File) -> io::Result<Self> {
-        let image = Mutex::new(Image::durable(real.metadata()?.len()));
-        Ok(Self { real, image, locked: AtomicBool::new(false) })
+    fn new(path: &Path, len: u64) -> Self {
+        let (open, nameless, locked) = Default::default();
+        Self { place: Mutex::new(path.to_owned()), open, nameless, image: Mutex::new(Image::durable(len)), locked }
+    }
+
+    fn real(&self) -> io::Result<Arc<fs::File>> {
+        if let Some(nameless) = self.nameless.get() {
+            return Ok(nameless.clone());
+        }
+        let mut open = lock(&self.open);
+        if let Some(present) = open.upgrade() {
+            return Ok(present);
+        }
+        let opened = Arc::new(OpenOptions::new().read(true).write(true).open(&*lock(&self.place))?);
+        *open = Arc::downgrade(&opened);
+        Ok(opened)
+    }
+
+    /// The file is about to lose its name.
+    pub fn keep(&self) -> io::Result<()> {
+        let real = self.real()?;
+        self.nameless.get_or_init(|| real);
+        Ok(())
+    }
+
+    /// The file was renamed.
+    pub fn moved(&self, path: &Path) {
+        path.clone_into(&mut lock(&self.place));
     }
 
     pub fn len(&self) -> u64 {
@@ -68,9 +97,9 @@ impl Inode {
     /// Whole sectors as the process sees them, zeros beyond the end.
     fn sectors(&self, first: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; (end.div_ceil(SECTOR as u64).saturating_sub(first) as usize) * SECTOR];
-        let mut filled = 0;
+        let (real, mut filled) = (self.real()?, 0);
         while filled < bytes.len() {
-            match self.real.read_at(&mut bytes[filled..], first * SECTOR as u64 + filled as u64)? {
+            match real.read_at(&mut bytes[filled..], first * SECTOR as u64 + filled as u64)? {
                 0 => break,
                 read => filled += read,
             }
@@ -83,7 +112,7 @@ impl Inode {
         let before = self.sectors(first, end)?;
         let mut after = before.clone();
         after[(position % SECTOR as u64) as usize..][..bytes.len()].copy_from_slice(bytes);
-        self.real.write_all_at(bytes, position)?;
+        self.real()?.write_all_at(bytes, position)?;
         lock(&self.image).write(first, &before, &after, end);
         Ok(())
     }
@@ -91,7 +120,7 @@ impl Inode {
     pub fn set_len(&self, len: u64) -> io::Result<()> {
         let mut image = lock(&self.image);
         let before = self.sectors(len / SECTOR as u64, image.len())?;
-        self.real.set_len(len)?;
+        self.real()?.set_len(len)?;
         image.set_len(len, &before);
         Ok(())
     }
@@ -114,8 +143,8 @@ impl Inode {
 }
 
 impl Handle {
-    pub fn new(disk: FaultyFileSystem, path: PathBuf, inode: Arc<Inode>, writable: bool) -> Self {
-        Self { disk, path, inode, writable, holds: AtomicBool::new(false) }
+    pub fn new(disk: FaultyFileSystem, path: PathBuf, inode: Arc<Inode>, writable: bool) -> io::Result<Self> {
+        Ok(Self { disk, path, real: inode.real()?, inode, writable, holds: AtomicBool::new(false) })
     }
 
     /// Begins an operation that changes the file; also whether a write is to be short.
@@ -134,7 +163,7 @@ impl File for Handle {
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let _alone = self.disk.begin(Operation::Read, &self.path)?;
-        self.inode.real.read_at(buffer, position)
+        self.real.read_at(buffer, position)
     }
 
     fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
@@ -179,7 +208,7 @@ impl File for Handle {
 
     fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>> {
         let _alone = self.disk.begin(Operation::Map, &self.path)?;
-        Ok(Arc::new(MmapOptions::new().len(len).map_raw_read_only(&self.inode.real)?))
+        Ok(Arc::new(MmapOptions::new().len(len).map_raw_read_only(&*self.real)?))
     }
 }
 

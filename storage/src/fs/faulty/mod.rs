@@ -216,7 +216,7 @@ impl FileSystem for FaultyFileSystem {
         if how == Open::Create {
             inode.set_len(0)?;
         }
-        Ok(Arc::new(Handle::new(self.clone(), path.to_owned(), inode, how != Open::Read)))
+        Ok(Arc::new(Handle::new(self.clone(), path.to_owned(), inode, how != Open::Read)?))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -243,8 +243,12 @@ impl FileSystem for FaultyFileSystem {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let _alone = self.begin(Operation::Rename, from)?;
         let node = self.find(from)?;
+        if let Ok(Node::File(replaced)) = self.find(to) {
+            replaced.keep()?;
+        }
         let ((source, old), (target, new)) = (self.parent(from)?, self.parent(to)?);
         fs::rename(self.real(from)?, self.real(to)?)?;
+        node.clone().file()?.moved(&self.real(to)?);
         if Arc::ptr_eq(&source, &target) {
             lock(&source).change(Change::Renamed(old.to_owned(), new.to_owned()));
         } else {
@@ -256,7 +260,7 @@ impl FileSystem for FaultyFileSystem {
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let _alone = self.begin(Operation::Remove, path)?;
-        self.find(path)?.file()?;
+        self.find(path)?.file()?.keep()?;
         let (directory, name) = self.parent(path)?;
         fs::remove_file(self.real(path)?)?;
         lock(&directory).change(Change::Removed(name.to_owned()));
