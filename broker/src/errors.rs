@@ -5,7 +5,7 @@
 //! Source: Apache Kafka, `Errors.forException`, `ReplicaManager.appendToLocalLog`, `ReplicaManager.readFromLog`.
 
 use catena_protocol::error_code::ErrorCode;
-use catena_storage::{AppendError, MoveError, ReadError, StoreError, TopicError};
+use catena_storage::{AppendError, DeleteRecordsError, MoveError, ReadError, StoreError, TopicError};
 
 use crate::config::describe::ResourceError;
 use crate::fetch::{FetchError, SessionError};
@@ -58,6 +58,15 @@ pub fn read(error: &ReadError) -> ErrorCode {
         ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         ReadError::Corrupt { .. } => ErrorCode::CorruptMessage,
         ReadError::Store(error) => store(error),
+    }
+}
+
+/// What a client is told about records that are not deleted.
+pub fn delete_records(error: &DeleteRecordsError) -> ErrorCode {
+    match error {
+        DeleteRecordsError::Policy => ErrorCode::PolicyViolation,
+        DeleteRecordsError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        DeleteRecordsError::Store(error) => store(error),
     }
 }
 

@@ -81,7 +81,7 @@ fn a_secret_is_not_repeated_when_it_is_refused_or_ignored() {
 fn settings_without_effect_are_warned_about_and_do_not_end_the_start() {
     let data = file("");
     let settings = file(&format!(
-        "process.roles=broker,controller\nnum.io.threads=8\nlog.retention.hours=1\nno.such.setting=1\n\
+        "process.roles=broker,controller\nnum.io.threads=8\ntransaction.state.log.min.isr=1\nno.such.setting=1\n\
          listener.name.internal.ssl.keystore.location=/x\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\n",
         path(data.path())
     ));
@@ -90,7 +90,7 @@ fn settings_without_effect_are_warned_about_and_do_not_end_the_start() {
     for warning in [
         "configuration process.roles has no meaning here and is ignored",
         "configuration num.io.threads has no meaning here and is ignored",
-        "configuration log.retention.hours is known to Kafka but not honoured yet",
+        "configuration transaction.state.log.min.isr is known to Kafka but not honoured yet",
         "configuration listener.name.internal.ssl.keystore.location is known to Kafka but not honoured yet",
         "configuration no.such.setting is unknown and ignored",
     ] {

@@ -57,6 +57,7 @@ fn oracles() -> Vec<Oracle> {
         ApiVersions ApiVersionsRequest [];
         CreateTopics CreateTopicsRequest [create_topics_request::CreatableTopic, create_topics_request::CreatableReplicaAssignment, create_topics_request::CreatableTopicConfig];
         DeleteTopics DeleteTopicsRequest [delete_topics_request::DeleteTopicState];
+        DeleteRecords DeleteRecordsRequest [delete_records_request::DeleteRecordsTopic, delete_records_request::DeleteRecordsPartition];
         InitProducerId InitProducerIdRequest [];
         OffsetForLeaderEpoch OffsetForLeaderEpochRequest [offset_for_leader_epoch_request::OffsetForLeaderTopic, offset_for_leader_epoch_request::OffsetForLeaderPartition];
         DescribeConfigs DescribeConfigsRequest [describe_configs_request::DescribeConfigsResource];

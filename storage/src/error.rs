@@ -218,6 +218,25 @@ pub enum RecordFault {
     },
 }
 
+/// Why records are not deleted.
+#[derive(Debug, Clone, Error)]
+pub enum DeleteRecordsError {
+    /// The topic is compacted only: it forgets by key.
+    #[error("records of a topic that is only compacted cannot be deleted")]
+    Policy,
+    /// Beyond what is durable, or negative.
+    #[error("offset {offset} is not in 0..={high_watermark}")]
+    OutOfRange {
+        /// The offset asked for.
+        offset: i64,
+        /// The largest allowed.
+        high_watermark: i64,
+    },
+    /// The store cannot do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why nothing can be read.
 #[derive(Debug, Clone, Error)]
 pub enum ReadError {

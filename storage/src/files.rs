@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::StoreError;
 use crate::fs::FileSystem;
+use crate::graveyard::Graveyard;
 use crate::ids::SegmentId;
 use crate::open_files::OpenFiles;
 use crate::reading::ReadCounters;
@@ -21,6 +22,8 @@ pub struct ChainFiles {
     pub dir: PathBuf,
     /// Those that are open, of this store and others.
     pub open: Arc<OpenFiles>,
+    /// Those that are to be removed.
+    pub graveyard: Graveyard,
     /// How they were read.
     pub reads: ReadCounters,
     failed: OnceLock<Arc<str>>,
@@ -38,7 +41,14 @@ pub enum SegmentFile {
 impl ChainFiles {
     /// The files below `dir`, with a list of open ones of their own.
     pub fn new(fs: Arc<dyn FileSystem>, dir: PathBuf) -> Self {
-        Self { fs, dir, open: Arc::default(), reads: ReadCounters::default(), failed: OnceLock::new() }
+        Self {
+            fs,
+            dir,
+            open: Arc::default(),
+            graveyard: Graveyard::default(),
+            reads: ReadCounters::default(),
+            failed: OnceLock::new(),
+        }
     }
 
     /// With a list of open files that others use as well.

@@ -3,6 +3,7 @@
 //! What must always hold: a chain that was open has the end that it was sealed with; a chain whose store is away is known and cannot be used.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::catalog::{ChainRecord, Row, RowKey, TopicRecord};
 use crate::files::ChainFiles;
 use crate::fs::FileSystem;
 use crate::ids::{ChainId, PartitionId, StoreId};
+use crate::kept::keep_above;
 use crate::log::PlacedChain;
 use crate::stores::Stores;
 use crate::union::{ChainView, Union};
@@ -47,12 +49,16 @@ impl Known {
         self.united.partitions.get(&id).map_or(0, |view| view.cleaned_to)
     }
 
-    /// The chains of a partition with their places, and the offset of the next record; `None` for a partition without rows.
-    pub fn partition(&self, id: PartitionId, places: &Places) -> Option<(Vec<PlacedChain>, i64)> {
+    /// The chains of a partition with their places, without what is below the log start; the log start, and the offset of the next record.
+    /// `None` for a partition without rows.
+    pub fn partition(&self, id: PartitionId, places: &Places) -> Option<(Vec<PlacedChain>, Range<i64>)> {
         let view = self.united.partitions.get(&id)?;
-        let chains: Vec<_> = view.chains.iter().map(|chain| places.placed(self.chain(chain))).collect();
-        let end = chains.last().and_then(|chain| chain.record.end);
-        Some((chains, view.next_offset.or(end).unwrap_or(view.log_start)))
+        let kept = |chain: &ChainRecord| chain.end.is_none_or(|end| end > view.log_start);
+        let chains = view.chains.iter().map(|chain| self.chain(chain)).filter(kept);
+        let chains: Vec<_> = chains.map(|chain| places.placed(keep_above(view.log_start, chain))).collect();
+        let end = view.next_offset.or(chains.last().and_then(|chain| chain.record.end));
+        let end = end.map_or(view.log_start, |end| end.max(view.log_start));
+        Some((chains, view.log_start..end))
     }
 
     /// Whether nobody here knows how many of the offsets before the next one were used.

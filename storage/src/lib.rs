@@ -13,6 +13,7 @@
 
 mod append_check;
 mod batches;
+mod caretaker;
 mod catalog;
 mod commit;
 mod committer;
@@ -21,9 +22,11 @@ mod config;
 mod error;
 mod files;
 pub mod fs;
+mod graveyard;
 mod ids;
 mod index;
 mod journal;
+mod kept;
 mod known;
 mod log;
 mod log_dirs;
@@ -39,6 +42,7 @@ mod producer_upkeep;
 mod reading;
 mod record_check;
 mod recovery;
+mod retention;
 mod returning;
 mod segment;
 mod shutdown;
@@ -59,8 +63,10 @@ pub use config::{
     AcksAll, CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
 };
 pub use error::{
-    AppendError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError, TopicError,
+    AppendError, DeleteRecordsError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError,
+    TopicError,
 };
+pub use graveyard::Buried;
 pub use log::{
     AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
 };

@@ -19,7 +19,7 @@ pub struct Member {
     pub store: Arc<Store>,
     /// Its commits.
     pub committer: Committer,
-    /// Gives space back after a crash.
+    /// Gives space back.
     pub sweeper: JoinHandle<()>,
     /// Keeps other processes away.
     pub lock: Arc<dyn File>,
@@ -82,6 +82,7 @@ impl Members {
 impl Member {
     fn stop(self) {
         self.store.commits.stop();
+        self.store.files.graveyard.close();
         self.committer.join();
         if self.sweeper.join().is_err() {
             tracing::error!("the sweeper has panicked");

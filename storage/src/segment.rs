@@ -4,6 +4,7 @@
 //! - `durable_len <= committed_len <= len`; a reader of acknowledged records looks below `committed_len` only. What is below
 //!   `durable_len` was durable before the number moved; the two differ with `catena.acks.all=memory` only.
 //! - `in_place_len` says how much of the file itself is durable; between it and `durable_len` the journal holds the bytes.
+//! - What is retired is in no log any more, for good; its files go later.
 //! - Only the last segment of an open chain grows. What a segment is made of is known without its files, which are open only while
 //!   somebody uses them now and then.
 
@@ -12,6 +13,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use catena_protocol::batch::BatchHeader;
 
@@ -21,6 +23,7 @@ use crate::ids::SegmentId;
 use crate::index::{Index, IndexEntry};
 use crate::mapping::{MappedFile, View};
 use crate::reading::{Fault, Headers, ReadCounters, Reading};
+use crate::stamp::Stamps;
 use crate::trusted::Trusted;
 
 /// The index file is brought up to date when so many more bytes are durable: what a recovery may have to look through.
@@ -58,9 +61,12 @@ pub struct Segment {
     index_flushed_len: AtomicU64,
     last_indexed: AtomicU64,
     max_timestamp: AtomicI64,
+    /// When a batch without timestamp was last appended, as far as this start knows; 0 if it does not.
+    untimed_ms: AtomicI64,
     registered: AtomicBool,
     entry_synced: AtomicBool,
     complete: AtomicBool,
+    retired: AtomicBool,
     /// What its readers left.
     pub reading: Reading,
     /// Nothing from here on counts: the chain ends here and goes on elsewhere.
@@ -97,9 +103,11 @@ impl Segment {
             index_flushed_len: AtomicU64::new(0),
             last_indexed: AtomicU64::new(0),
             max_timestamp: AtomicI64::new(max_timestamp),
+            untimed_ms: AtomicI64::new(0),
             registered: AtomicBool::new(!is_new),
             entry_synced: AtomicBool::new(!is_new),
             complete: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             reading: Reading::new(if is_new { Trusted::all() } else { Trusted::nothing() }),
             cut_at: AtomicU64::new(u64::MAX),
         }
@@ -204,6 +212,18 @@ impl Segment {
         self.max_timestamp.load(Ordering::Acquire)
     }
 
+    /// Largest timestamp of the segment; of records without one, when they were appended, or first asked about.
+    pub fn newest_ms(&self, now_ms: i64) -> i64 {
+        let timestamp = self.max_timestamp();
+        if timestamp > NO_TIMESTAMP {
+            return timestamp;
+        }
+        match self.untimed_ms.compare_exchange(0, now_ms, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => now_ms,
+            Err(appended_ms) => appended_ms,
+        }
+    }
+
     /// Whether the catalog knows the segment.
     pub fn is_registered(&self) -> bool {
         self.registered.load(Ordering::Acquire)
@@ -252,6 +272,9 @@ impl Segment {
     /// Indexes a batch that stands at `position`; those before it are known already. One writer at a time.
     fn note(&self, header: &BatchHeader, position: u64, stamp: i64, interval: u32) {
         let timestamp_before = self.max_timestamp.fetch_max(header.max_timestamp, Ordering::AcqRel);
+        if header.max_timestamp <= NO_TIMESTAMP {
+            self.untimed_ms.store(Stamps::millis(stamp), Ordering::Release);
+        }
         if position < self.last_indexed.load(Ordering::Relaxed) + u64::from(interval) {
             return;
         }
@@ -333,6 +356,13 @@ impl Segment {
     /// Whether the files were removed: whoever had the segment before may see `NotFound` from now on.
     pub fn is_removed(&self) -> bool {
         self.file.is_removed()
+    }
+
+    /// Has the files removed after `delay`: no log has the segment any more.
+    pub fn retire(self: &Arc<Self>, delay: Duration) {
+        if !self.retired.swap(true, Ordering::AcqRel) {
+            self.files.graveyard.bury(self.clone(), Instant::now() + delay);
+        }
     }
 
     /// Removes the files. Views of them go on.

@@ -12,6 +12,11 @@ const LOGICAL_BITS: u32 = 16;
 pub struct Stamps(AtomicI64);
 
 impl Stamps {
+    /// The time of a stamp, milliseconds since 1970.
+    pub fn millis(stamp: i64) -> i64 {
+        stamp >> LOGICAL_BITS
+    }
+
     /// The next stamp at `now_ms` (milliseconds since 1970): milliseconds in the upper 48 bits, a counter in the lower 16.
     pub fn next(&self, now_ms: i64) -> i64 {
         let physical = now_ms.max(0) << LOGICAL_BITS;

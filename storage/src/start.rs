@@ -256,8 +256,8 @@ fn load_topics(stores: &Arc<Stores>, options: &StorageOptions, known: &Known, pl
         let config = (options.log_config)(&record.configs, &options.log_defaults);
         let log = |index| {
             let id = PartitionId { topic: record.id, index };
-            let (chains, end) = known.partition(id, places).unwrap_or_default();
-            let log = PartitionLog::new(stores.clone(), id, config.clone(), &chains, end);
+            let (chains, offsets) = known.partition(id, places).unwrap_or_default();
+            let log = PartitionLog::new(stores.clone(), id, config.clone(), &chains, offsets);
             log.was_cleaned_to(known.cleaned_to(id));
             Arc::new(log)
         };

@@ -11,21 +11,22 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use crate::caretaker::Caretaker;
 use crate::catalog::{ProducersRecord, Row, TopicRecord};
 use crate::compaction::{CleanerStats, Cleaners, Work};
 use crate::config::{LogConfig, StorageOptions};
-use crate::error::{OpenError, StoreError, TopicError};
+use crate::error::{DeleteRecordsError, OpenError, StoreError, TopicError};
 use crate::fs::Space;
 use crate::ids::{PartitionId, StoreId, new_topic_id};
 use crate::log::PartitionLog;
 use crate::members::Members;
 use crate::moving::Moves;
 use crate::recovery::RecoveryReport;
-use crate::start;
 use crate::steward::Steward;
 use crate::store::StoreStats;
 use crate::stores::Stores;
 use crate::topics::{NewTopic, Topic, Topics};
+use crate::{caretaker, start};
 
 /// Producer ids taken from the catalogs at once.
 const PRODUCER_ID_BLOCK: u64 = 1000;
@@ -36,6 +37,7 @@ pub struct Storage {
     producer_ids: Mutex<std::ops::Range<u64>>,
     steward: Mutex<Option<Steward>>,
     cleaners: Mutex<Option<Cleaners>>,
+    caretaker: Mutex<Option<Caretaker>>,
 }
 
 /// What those who look after the data share with those who use them.
@@ -73,12 +75,14 @@ impl Storage {
         let io = |source| OpenError::Io { dir: dirs.first().cloned().unwrap_or_default(), source };
         let steward = Steward::start(&shared, dirs).map_err(io)?;
         let cleaners = Cleaners::start(&shared).map_err(io)?;
+        let caretaker = Caretaker::start(&shared).map_err(io)?;
         report.elapsed = begun.elapsed();
         let storage = Self {
             shared,
             producer_ids: Mutex::new(0..0),
             steward: Mutex::new(Some(steward)),
             cleaners: Mutex::new(Some(cleaners)),
+            caretaker: Mutex::new(Some(caretaker)),
         };
         Ok((Arc::new(storage), report))
     }
@@ -156,7 +160,7 @@ impl Storage {
         records.into_iter().map(|record| record.map(made)).collect()
     }
 
-    /// Deletes topics by id; their files are removed before this returns. Blocking.
+    /// Deletes topics by id; their files are removed after `file.delete.delay.ms`. Blocking.
     pub fn delete_topics(&self, ids: &[Uuid]) -> Vec<Result<(), TopicError>> {
         let _changing = lock(&self.shared.changing);
         let known: Vec<Uuid> = ids.iter().copied().filter(|id| self.topic_by_id(*id).is_some()).collect();
@@ -206,6 +210,21 @@ impl Storage {
         next.ok_or_else(|| StoreError::Failed("producer ids are used up".into()))
     }
 
+    /// Deletes the records of each log before the offset that comes with it (-1: all that are durable); the answer of each, in order, is
+    /// where the log begins then. One transaction for all. Blocking.
+    pub fn delete_records(&self, wanted: &[(Arc<PartitionLog>, i64)]) -> Vec<Result<i64, DeleteRecordsError>> {
+        caretaker::delete_records(&self.shared, wanted)
+    }
+
+    /// Deletes what the settings of each log do not keep at `now_ms` (milliseconds since 1970), as the storage does by itself from time to
+    /// time; returns how many logs were trimmed. Blocking.
+    ///
+    /// # Errors
+    /// When a new log start cannot be made durable; what was trimmed before stays so.
+    pub fn apply_retention(&self, now_ms: i64) -> Result<usize, StoreError> {
+        caretaker::apply_retention(&self.shared, now_ms)
+    }
+
     /// Counters since the start, store by store.
     pub fn stats(&self) -> Vec<StoreStats> {
         self.shared.stores.all().iter().map(|store| store.stats()).collect()
@@ -223,6 +242,7 @@ impl Storage {
     pub fn shutdown(&self) -> Result<(), StoreError> {
         self.shared.stores.close();
         drop(lock(&self.cleaners).take());
+        drop(lock(&self.caretaker).take());
         drop(lock(&self.steward).take());
         self.shared.moves.stop();
         let logs = self.shared.logs();
@@ -259,7 +279,7 @@ impl Storage {
         let first = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
         let new_log = |index| {
             let id = PartitionId { topic: record.id, index };
-            Arc::new(PartitionLog::new(self.shared.stores.clone(), id, config.clone(), &[], 0))
+            Arc::new(PartitionLog::new(self.shared.stores.clone(), id, config.clone(), &[], 0..0))
         };
         partitions.extend((first..record.partitions).map(new_log));
         Topic::new(record, partitions)
@@ -296,6 +316,7 @@ impl Drop for Storage {
     fn drop(&mut self) {
         self.shared.stores.close();
         drop(lock(&self.cleaners).take());
+        drop(lock(&self.caretaker).take());
         drop(lock(&self.steward).take());
         self.shared.moves.stop();
         self.shared.members.stop();

@@ -14,6 +14,7 @@ use crate::commit::Commits;
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::fs::FileSystem;
+use crate::graveyard::Buried;
 use crate::ids::StoreId;
 use crate::log::PartitionLog;
 use crate::open_files::OpenFiles;
@@ -88,6 +89,8 @@ pub struct StoreStats {
     pub reads: ReadStats,
     /// Open chains that came from another store.
     pub chains_received: u64,
+    /// Segments that were deleted, and their files.
+    pub deleted: Buried,
     /// Whether the store has failed.
     pub failed: bool,
     /// Whether there is too little room for anything new.
@@ -184,6 +187,7 @@ impl Store {
     /// Takes no appends from now on, except those that a writer has begun.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
+        self.files.graveyard.close();
     }
 
     /// Takes note of a failed write: want of space or files may pass, anything else ends the store.
@@ -269,6 +273,7 @@ impl Store {
             bytes_appended: count(&self.counters.bytes_appended),
             reads: self.files.reads.stats(),
             chains_received: count(&self.counters.chains_received),
+            deleted: self.files.graveyard.count(),
             failed: self.check_alive().is_err(),
             full: self.full.load(Ordering::Relaxed),
             available_bytes: self.available_bytes.load(Ordering::Relaxed),

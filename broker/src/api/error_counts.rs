@@ -11,10 +11,10 @@ use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
 use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
     AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
-    DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse,
-    DescribeTopicPartitionsResponse, FindCoordinatorResponse, HeartbeatResponse, InitProducerIdResponse,
-    JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, ListOffsetsResponse, MetadataResponse,
-    OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
+    DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse,
+    DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse, HeartbeatResponse,
+    InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, ListOffsetsResponse,
+    MetadataResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
 
 type FetchResponse = catena_protocol::messages::fetch::FetchResponse<bytes::Bytes>;
@@ -58,6 +58,7 @@ error_counts! {
     CreatePartitionsResponse { results [error_code] }
     CreateTopicsResponse { topics [error_code] }
     DeleteGroupsResponse { results [error_code] }
+    DeleteRecordsResponse { topics [partitions [error_code]] }
     DeleteTopicsResponse { responses [error_code] }
     DescribeClusterResponse { error_code }
     DescribeConfigsResponse { results [error_code] }

@@ -63,7 +63,6 @@ fn a_kraft_server_properties_starts_with_warnings() {
         unused("controller.listener.names"),
         unused("controller.quorum.voters"),
         later("inter.broker.listener.name"),
-        later("log.retention.hours"),
         Warning::Unknown("no.such.name".to_owned()),
         unused("num.network.threads"),
         unused("process.roles"),

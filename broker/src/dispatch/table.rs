@@ -118,6 +118,7 @@ table! {
     18 ApiVersions 0..=5 inline api_versions;
     19 CreateTopics 2..=7 inline create_topics;
     20 DeleteTopics 1..=6 inline delete_topics;
+    21 DeleteRecords 0..=2 inline delete_records;
     22 InitProducerId 0..=5 inline init_producer_id;
     23 OffsetForLeaderEpoch 2..=4 inline offset_for_leader_epoch;
     32 DescribeConfigs 1..=4 inline describe_configs;

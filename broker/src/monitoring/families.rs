@@ -92,6 +92,9 @@ families! {
     Counter "catena_store_synced_segments_total" ["dir"] "Segments made durable themselves." = |broker, out| stores(broker, out, |store| store.synced_segments);
     Counter "catena_store_appended_bytes_total" ["dir"] "Bytes appended to partition logs." = |broker, out| stores(broker, out, |store| store.bytes_appended);
     Counter "catena_store_chains_received_total" ["dir"] "Open chains that came from a store that failed or was full." = |broker, out| stores(broker, out, |store| store.chains_received);
+    Counter "catena_store_deleted_segments_total" ["dir"] "Segments deleted by retention, by clients, or with their topic; the files go `file.delete.delay.ms` later." = |broker, out| stores(broker, out, |store| store.deleted.segments);
+    Gauge "catena_store_deleted_segments_waiting" ["dir"] "Deleted segments whose files are still there." = |broker, out| stores(broker, out, |store| store.deleted.segments_waiting);
+    Gauge "catena_store_deleted_bytes_waiting" ["dir"] "Bytes of deleted segments whose files are still there." = |broker, out| stores(broker, out, |store| store.deleted.bytes_waiting);
     Gauge "catena_store_failed" ["dir"] "1 when the store has failed, until it is back; else 0." = |broker, out| stores(broker, out, |store| u64::from(store.failed));
     Gauge "catena_store_full" ["dir"] "1 when the store has too little room for anything new, else 0." = |broker, out| stores(broker, out, |store| u64::from(store.full));
     Gauge "catena_store_available_bytes" ["dir"] "Room on the disk of the store." = |broker, out| stores(broker, out, |store| store.available_bytes);

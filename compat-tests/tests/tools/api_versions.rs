@@ -8,11 +8,12 @@ use compat_tests::tools::class::API_VERSIONS;
 use crate::{Bench, on_catena, on_kafka};
 
 /// What no client or tool of the first release can do without.
-const NEEDED: [&str; 24] = [
+const NEEDED: [&str; 25] = [
     "ApiVersions",
     "CreatePartitions",
     "CreateTopics",
     "DeleteGroups",
+    "DeleteRecords",
     "DeleteTopics",
     "DescribeCluster",
     "DescribeConfigs",

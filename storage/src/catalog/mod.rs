@@ -184,6 +184,15 @@ impl Catalog {
         self.of_kind(codec::CHAIN, |row| own(row).filter(|chain| chain.id.store == self.store))
     }
 
+    /// What only grows in partitions, of those that have something.
+    ///
+    /// # Errors
+    /// As `rows`.
+    pub fn partitions(&self) -> Result<Vec<PartitionRecord>, StoreError> {
+        let partition = |row| if let Row::Partition(partition) = row { Some(partition) } else { None };
+        self.of_kind(codec::PARTITION, partition)
+    }
+
     /// The producers of a partition, if some were written down.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use catena_protocol::batch::{BatchHeader, CRC_START, HEADER_LEN};
 
 use super::PartitionLog;
 use super::chain::{OpenChain, Writer};
+use super::roll::Incoming;
 use super::ticket::CommitTicket;
 use crate::append_check::check_append;
 use crate::config::{LogConfig, TimestampType};
@@ -180,7 +181,7 @@ impl PartitionLog {
         now_ms: i64,
     ) -> io::Result<Arc<Segment>> {
         let size = bytes[0].len() + bytes[1].len();
-        let segment = self.tail(store, writer, size, config)?;
+        let segment = self.tail(store, writer, &Incoming::new(headers, size, now_ms), config)?;
         let stamp = self.stores.stamps.next(now_ms);
         segment.append(headers, bytes, stamp, config.index_interval_bytes)?;
         store.counters.bytes_appended.fetch_add(size as u64, Ordering::Relaxed);
@@ -195,12 +196,11 @@ impl PartitionLog {
         &self,
         store: &Arc<Store>,
         writer: &mut Writer,
-        size: usize,
+        incoming: &Incoming,
         config: &LogConfig,
     ) -> io::Result<Arc<Segment>> {
-        let tail = writer.open.as_ref().and_then(|open| open.segments.last());
-        if let Some(tail) = tail.filter(|tail| tail.len() + size as u64 <= u64::from(config.segment_bytes)) {
-            return Ok(tail.clone());
+        if let Some(tail) = writer.tail_for(incoming, config) {
+            return Ok(tail);
         }
         let base_offset = writer.next_offset;
         let chain = writer.open.as_ref().map_or_else(|| self.stores.next_chain(store), |open| open.id);
@@ -214,6 +214,7 @@ impl PartitionLog {
             writer.touched.push(full.clone());
         }
         open.segments.push(segment.clone());
+        writer.tail_age = Some(incoming.begin(config));
         self.change_segments(|segments| segments.push(segment.clone()));
         Ok(segment)
     }

@@ -12,6 +12,7 @@ use super::acknowledge::Unflushed;
 use crate::catalog::{ChainRecord, ProducersRecord, ReservationRecord};
 use crate::ids::{ChainId, PartitionId, StoreId};
 use crate::producer_state::ProducerTable;
+use crate::retention::TailAge;
 use crate::segment::Segment;
 use crate::store::Store;
 
@@ -24,6 +25,8 @@ pub struct Writer {
     pub next_offset: i64,
     /// The chain that is written, once there was an append since the start.
     pub open: Option<OpenChain>,
+    /// Since when the tail is written, once there was an append to it.
+    pub tail_age: Option<TailAge>,
     /// Segments with something to commit.
     pub touched: Vec<Arc<Segment>>,
     /// Whether the log stands in the commit queue.
@@ -99,6 +102,7 @@ impl Writer {
         Self {
             next_offset,
             open: None,
+            tail_age: None,
             touched: Vec::new(),
             dirty: false,
             producers: None,

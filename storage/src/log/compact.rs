@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 
 use super::PartitionLog;
 use super::chain::Writer;
+use super::trim::file_delete_delay;
 use crate::catalog::{ChainRecord, PartitionRecord, Row, RowKey};
 use crate::compaction::{Compacted, LogFacts, SegmentFacts};
 use crate::error::StoreError;
@@ -137,7 +138,8 @@ impl PartitionLog {
             segments.splice(..swap.old.len(), swap.compacted.segments.iter().cloned());
         });
         self.cleaned_to.store(swap.compacted.cleaned_to, Ordering::Release);
-        swap.old.iter().for_each(|segment| segment.remove_files());
+        let delay = file_delete_delay(&self.config());
+        swap.old.iter().for_each(|segment| segment.retire(delay));
         Ok(())
     }
 

@@ -44,7 +44,8 @@ impl EpochStart {
 impl PartitionLog {
     /// The largest epoch not above `epoch`, and where it ends; `None` when no such epoch is known (`endOffsetFor`).
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<EpochEnd> {
-        end_for(&self.epochs, epoch, self.log_end.load(Ordering::Acquire))
+        let epochs = from_log_start(&self.epochs, self.log_start());
+        end_for(&epochs, epoch, self.log_end.load(Ordering::Acquire))
     }
 
     /// The leader epochs of the records in `offsets`, as the row of a copy has them.
@@ -65,6 +66,12 @@ impl PartitionLog {
     }
 }
 
+/// The epochs of what is kept: the first one begins at the log start (`truncateFromStart`).
+fn from_log_start(epochs: &[EpochStart], log_start: i64) -> Vec<EpochStart> {
+    let first = epochs.partition_point(|entry| entry.start <= log_start).saturating_sub(1);
+    epochs.iter().skip(first).map(|entry| EpochStart { start: entry.start.max(log_start), ..*entry }).collect()
+}
+
 fn end_for(epochs: &[EpochStart], epoch: i32, log_end: i64) -> Option<EpochEnd> {
     let after = epochs.partition_point(|entry| entry.epoch <= epoch);
     let floor = after.checked_sub(1).and_then(|at| epochs.get(at));
@@ -81,6 +88,18 @@ fn end_for(epochs: &[EpochStart], epoch: i32, log_end: i64) -> Option<EpochEnd> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn epochs_below_the_log_start_are_forgotten() {
+        let epochs = [(2, 0), (5, 10), (6, 30)].map(|(epoch, start)| EpochStart { epoch, start });
+        let kept = |log_start| -> Vec<_> {
+            from_log_start(&epochs, log_start).iter().map(|entry| (entry.epoch, entry.start)).collect()
+        };
+        assert_eq!(kept(0), [(2, 0), (5, 10), (6, 30)]);
+        assert_eq!(kept(9), [(2, 9), (5, 10), (6, 30)]);
+        assert_eq!(kept(10), [(5, 10), (6, 30)]);
+        assert_eq!(kept(45), [(6, 45)]);
+    }
 
     #[test]
     fn an_epoch_ends_where_the_next_begins() {

@@ -37,8 +37,11 @@ impl PartitionLog {
     ) -> Result<Option<TimestampOffset>, ReadError> {
         let end = visible_end(&self.offsets(), up_to);
         for segment in self.segments().iter().filter(|segment| segment.max_timestamp() >= timestamp_ms) {
-            let found = first_at_least(segment, timestamp_ms);
-            let found = found.map_err(|fault| self.report(segment, segment.id.base_offset, &fault))?;
+            let found = match first_at_least(segment, timestamp_ms, self.log_start()) {
+                // Deleted meanwhile, with its files.
+                Err(_) if segment.is_removed() => continue,
+                found => found.map_err(|fault| self.report(segment, segment.id.base_offset, &fault))?,
+            };
             if let Some(found) = found {
                 return Ok(Some(found).filter(|found| found.offset < end));
             }
@@ -60,28 +63,29 @@ impl PartitionLog {
     }
 }
 
-fn first_at_least(segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampOffset>, Fault> {
+fn first_at_least(segment: &Segment, timestamp_ms: i64, log_start: i64) -> Result<Option<TimestampOffset>, Fault> {
     let mut from = 0;
     loop {
         let found = segment.find_timestamp(timestamp_ms, from, segment.len())?;
         let Some((start, header)) = found else { return Ok(None) };
         // A producer may have claimed a larger timestamp than its records have: then look on.
-        if let Some(record) = look_into(segment, start, &header, timestamp_ms)? {
+        if let Some(record) = look_into(segment, start, &header, timestamp_ms, log_start)? {
             return Ok(Some(record));
         }
         from = start + header.size() as u64;
     }
 }
 
-/// The first record of the batch whose timestamp is at least `timestamp_ms`.
+/// The first record of the batch, not before the log start, whose timestamp is at least `timestamp_ms`.
 fn look_into(
     segment: &Segment,
     start: u64,
     header: &BatchHeader,
     timestamp_ms: i64,
+    log_start: i64,
 ) -> Result<Option<TimestampOffset>, Fault> {
     let batch = reading::batch_at(segment, start, header)?;
-    let record = records::first_at_or_after(&batch, timestamp_ms, header.base_offset);
+    let record = records::first_at_or_after(&batch, timestamp_ms, header.base_offset.max(log_start));
     let record = record.map_err(|_| Fault::Damaged(start))?;
     let found = |record: records::RecordPosition| TimestampOffset {
         offset: record.offset,

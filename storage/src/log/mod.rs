@@ -19,9 +19,12 @@ mod moving;
 mod producers;
 mod read;
 mod relocate;
+mod roll;
 mod ticket;
+mod trim;
 mod waiters;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -44,6 +47,7 @@ pub(crate) use moving::{MovedChain, Share};
 pub(crate) use producers::{SnapshotState, TakenSnapshot};
 pub use read::{ReadSlice, ReadUpTo};
 pub use ticket::CommitTicket;
+pub(crate) use trim::Trim;
 
 use chain::{Published, Writer};
 use epochs::EpochStart;
@@ -76,7 +80,7 @@ pub struct PartitionLog {
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
     /// Where each leader epoch began, in order; this start's is the last.
     epochs: Vec<EpochStart>,
-    log_start: i64,
+    log_start: AtomicI64,
     cleaned_to: AtomicI64,
     high_watermark: AtomicI64,
     /// After the last record that a commit of this start, or a clean stop before it, made durable.
@@ -96,8 +100,16 @@ pub struct PlacedChain {
 }
 
 impl PartitionLog {
-    /// The log of partition `id`, whose chains so far are sealed and given in order; the next record gets the offset `end`.
-    pub fn new(stores: Arc<Stores>, id: PartitionId, config: LogConfig, chains: &[PlacedChain], end: i64) -> Self {
+    /// The log of partition `id`, whose chains so far are sealed and given in order, without what is below the log start; the next record
+    /// gets the offset at which `offsets` end.
+    pub fn new(
+        stores: Arc<Stores>,
+        id: PartitionId,
+        config: LogConfig,
+        chains: &[PlacedChain],
+        offsets: Range<i64>,
+    ) -> Self {
+        let Range { start, end } = offsets;
         let records = chains.iter().map(|chain| &chain.record);
         let home = chains.last().map(|chain| chain.record.id.store).and_then(|home| stores.with_id(home));
         home.iter().for_each(|home| home.add_partition());
@@ -109,7 +121,7 @@ impl PartitionLog {
             promises: Promises::default(),
             segments: RwLock::new(Arc::new(chains.iter().flat_map(PlacedChain::segments).collect())),
             epochs: EpochStart::of_chains(records, stores.epoch, end),
-            log_start: chains.first().map_or(0, |chain| chain.record.start),
+            log_start: AtomicI64::new(start),
             cleaned_to: AtomicI64::new(0),
             high_watermark: AtomicI64::new(end),
             durable_end: AtomicI64::new(end),
@@ -136,6 +148,7 @@ impl PartitionLog {
             segments.retain(|segment| !concerns(segment.id.chain));
             segments.extend(chains.iter().filter(|chain| concerns(chain.record.id)).flat_map(PlacedChain::segments));
             segments.sort_by_key(|segment| (segment.id.base_offset, segment.id.chain));
+            drop(segments.drain(..self.count_below(segments, self.log_start())));
         });
     }
 
@@ -154,16 +167,22 @@ impl PartitionLog {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Gives it other settings, from the next append and the next look of retention on.
+    pub fn set_config(&self, config: LogConfig) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
     /// Its offsets now.
     pub fn offsets(&self) -> LogOffsets {
-        // In this order: the log end never falls behind the high watermark.
+        // In this order: none of them falls behind the one before.
+        let log_start = self.log_start();
         let high_watermark = self.high_watermark.load(Ordering::Acquire);
         let log_end = self.log_end.load(Ordering::Acquire);
-        LogOffsets { log_start: self.log_start(), last_stable: high_watermark, high_watermark, log_end }
+        LogOffsets { log_start, last_stable: high_watermark, high_watermark, log_end }
     }
 
     fn log_start(&self) -> i64 {
-        self.log_start
+        self.log_start.load(Ordering::Acquire)
     }
 
     /// The epoch under which this broker appends now: its broker epoch.
@@ -186,12 +205,15 @@ impl PartitionLog {
         self.deleted.load(Ordering::Acquire)
     }
 
-    /// Takes note that the topic was deleted, and removes the files.
+    /// Takes note that the topic was deleted, and has the files removed after `file.delete.delay.ms`.
     pub(crate) fn delete(&self) {
         self.deleted.store(true, Ordering::Release);
         self.leave_home(&mut self.writer());
         self.waiters.notify();
-        self.segments().iter().for_each(|segment| segment.remove_files());
+        // An append under way may still make a segment.
+        self.await_writer();
+        let delay = trim::file_delete_delay(&self.config());
+        self.segments().iter().for_each(|segment| segment.retire(delay));
     }
 
     fn segments(&self) -> Arc<Vec<Arc<Segment>>> {

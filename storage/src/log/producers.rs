@@ -126,15 +126,21 @@ impl PartitionLog {
             tracing::warn!("{:?}: {error}; it is made again from the whole log", self.id);
         }
         let ProducerSnapshot { next_offset, mut table } = snapshot.and_then(Result::ok).unwrap_or_default();
+        let segments = self.segments();
+        if segments.first().map_or(end, |first| first.id.base_offset.min(end)) > next_offset {
+            // Deleted batches lie between the snapshot and the first one kept: producers begin anew.
+            table = ProducerTable::default();
+        }
         // Only where the end of the log was lost with the power.
         table.forget_from(end);
         // Before the tail is read: what is still in it was there a moment ago, as far as anybody knows.
         table.expire(now_ms, config.producer_id_expiration_ms);
-        let segments = self.segments();
         let first = segments.partition_point(|segment| segment.id.base_offset <= next_offset).saturating_sub(1);
         for segment in segments.iter().skip(first).filter(|segment| segment.id.base_offset < end) {
             let failed = |fault: Fault| StoreError::Failed(format!("cannot rebuild producers: {fault}").into());
             match apply_from(segment, next_offset..end, &mut table, now_ms) {
+                // Deleted meanwhile, with its files.
+                Err(_) if segment.is_removed() => table = ProducerTable::default(),
                 // What lies behind it is lost to readers as well; writers go on.
                 Err(fault @ Fault::Damaged(_)) => drop(self.report(segment, next_offset, &fault)),
                 // Writers go on, in another store if this one is gone. A producer that is not known may go on with any sequence number,

@@ -115,9 +115,10 @@ impl PartitionLog {
     fn aim(&self, offset: i64, up_to: ReadUpTo) -> Result<Aim, ReadError> {
         let before = self.offsets();
         let segments = self.segments();
-        let after = segments.partition_point(|segment| segment.id.base_offset <= offset);
-        let segment = after.checked_sub(1).and_then(|at| segments.get(at));
-        let next = segments.get(after).map(|segment| segment.id.base_offset);
+        // A log may begin before its first segment, when everything before that was deleted.
+        let at = segments.partition_point(|segment| segment.id.base_offset <= offset).saturating_sub(1);
+        let segment = segments.get(at);
+        let next = segments.get(at + 1).map(|segment| segment.id.base_offset);
         // Before the offsets of the answer: they must not be behind the bytes.
         let limit = segment.map_or(0, |segment| visible_len(segment, up_to));
         let offsets = self.offsets();
@@ -135,6 +136,11 @@ impl PartitionLog {
 
     /// Says once where bytes are damaged or cannot be read, and what the reader is told.
     pub(super) fn report(&self, segment: &Segment, offset: i64, fault: &Fault) -> ReadError {
+        let LogOffsets { log_start, log_end, .. } = self.offsets();
+        if offset < log_start {
+            // Deleted meanwhile, perhaps with its files.
+            return ReadError::OutOfRange { offset, log_start, log_end };
+        }
         let place = match fault {
             Fault::Damaged(position) | Fault::Unreadable(position, _) => *position,
         };

@@ -173,6 +173,7 @@ impl PartitionLog {
         writer.touched = opened.segments.clone();
         writer.dirty = false;
         writer.unflushed = Unflushed::default();
+        writer.tail_age = None;
         writer.open = Some(opened);
         // What was behind the last snapshot may be out of reach.
         self.producers.want_snapshot();

@@ -26,6 +26,7 @@ use crate::files::ChainFiles;
 use crate::fs::{self, File, FileSystem, Open};
 use crate::ids::{ChainId, PartitionId, SegmentId};
 use crate::journal::{self, Replayed};
+use crate::kept::LogStarts;
 use crate::segment::{Segment, SegmentSummary};
 use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
 
@@ -74,7 +75,9 @@ pub fn recover(
     report: &mut RecoveryReport,
 ) -> io::Result<Recovered> {
     let chains_dir = chains_dir(dir);
-    let mut chains = catalog.own_chains().map_err(to_io)?;
+    let starts = LogStarts::new(catalog.partitions().map_err(to_io)?);
+    let chains = catalog.own_chains().map_err(to_io)?;
+    let mut chains: Vec<_> = chains.into_iter().map(|chain| starts.keep(chain)).collect();
     let open: HashSet<ChainId> = chains.iter().filter(|chain| chain.end.is_none()).map(|chain| chain.id).collect();
     report.open_chains = open.len() as u64;
     report.journal_slots = journal::replay(fs, &journal_dir(dir), |ranges| {
@@ -197,7 +200,13 @@ fn sync_all<'a>(
         for (id, summary) in chain.segment_ids().zip(&chain.segments) {
             match fs.open(&id.log_path(chains_dir), Open::Read) {
                 Ok(file) => file.sync()?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound && summary.len == 0 => continue,
+                // Below a log start that this store was not told of; else its records are missed when they are read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if summary.len > 0 {
+                        tracing::warn!("{} is not there", id.log_path(chains_dir).display());
+                    }
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
             fs.sync_dir(&id.directory(chains_dir))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
@@ -130,7 +130,12 @@ impl Case {
 
     /// Base offsets of all batches, read from the first offset on.
     pub fn offsets_read(&self, partition: usize) -> Vec<i64> {
-        let (mut found, mut next) = (Vec::new(), 0);
+        self.offsets_read_from(partition, 0)
+    }
+
+    /// Base offsets of all batches from `next` on.
+    pub fn offsets_read_from(&self, partition: usize, mut next: i64) -> Vec<i64> {
+        let mut found = Vec::new();
         loop {
             let bytes = self.read(partition, next);
             let mut rest = &bytes[..];
@@ -142,6 +147,16 @@ impl Case {
             if bytes.is_empty() {
                 return found;
             }
+        }
+    }
+
+    /// Waits until so many segment files are left.
+    #[allow(dead_code)]
+    pub fn await_files(&self, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.files("log").len() != count {
+            assert!(Instant::now() < deadline, "{} files, not {count}", self.files("log").len());
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

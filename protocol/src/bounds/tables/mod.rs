@@ -28,6 +28,7 @@ pub static SCHEMAS: &[&Schema] = &[
     &cluster::API_VERSIONS,
     &topics::CREATE_TOPICS,
     &topics::DELETE_TOPICS,
+    &topics::DELETE_RECORDS,
     &records::INIT_PRODUCER_ID,
     &records::OFFSET_FOR_LEADER_EPOCH,
     &cluster::DESCRIBE_CONFIGS,

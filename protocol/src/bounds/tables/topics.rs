@@ -1,6 +1,8 @@
 //! Requests about topics.
 
-use crate::bounds::schema::{Schema, Versions, array, boolean, int16, int32, int32s, nested, string, strings, uuid};
+use crate::bounds::schema::{
+    Schema, Versions, array, boolean, int16, int32, int32s, int64, nested, string, strings, uuid,
+};
 
 pub const METADATA: Schema = Schema {
     key: 3,
@@ -44,6 +46,17 @@ pub const DELETE_TOPICS: Schema = Schema {
     fields: &[
         array("Topics", &[string("Name").nullable(), uuid("TopicId")]).since(6),
         strings("TopicNames").until(5),
+        int32("TimeoutMs"),
+    ],
+};
+
+pub const DELETE_RECORDS: Schema = Schema {
+    key: 21,
+    name: "DeleteRecords",
+    versions: Versions { min: 0, max: 2 },
+    flexible_since: 2,
+    fields: &[
+        array("Topics", &[string("Name"), array("Partitions", &[int32("PartitionIndex"), int64("Offset")])]),
         int32("TimeoutMs"),
     ],
 };
