@@ -286,18 +286,19 @@ impl MappedFile {
     /// # Errors
     /// Of the file system; `UnexpectedEof` beyond `len`.
     pub fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
-        match self.read_some(buffer, position) {
+        self.readable(position..position.saturating_add(buffer.len() as u64))?;
+        match read_some(&*self.open()?.file, buffer, position) {
             (_, Some(error)) => Err(error),
             (_, None) => Ok(()),
         }
     }
 
-    /// As `read_at`; says how many bytes could be read before the error.
-    pub fn read_some(&self, buffer: &mut [u8], position: u64) -> (usize, Option<io::Error>) {
-        let known = self.readable(position..position.saturating_add(buffer.len() as u64));
+    /// The bytes from `position` on, `len` of them or as many as can be read, and why there are not more.
+    pub fn read_some(&self, position: u64, len: usize) -> (Vec<u8>, Option<io::Error>) {
+        let known = self.readable(position..position.saturating_add(len as u64));
         match known.and_then(|_| self.open()) {
-            Ok(open) => read_some(&*open.file, buffer, position),
-            Err(error) => (0, Some(error)),
+            Ok(open) => read_new(&*open.file, position, len),
+            Err(error) => (Vec::new(), Some(error)),
         }
     }
 
@@ -352,6 +353,21 @@ fn read_some(file: &dyn File, buffer: &mut [u8], position: u64) -> (usize, Optio
         }
     }
     (done, None)
+}
+
+/// As `read_some`, into memory that need not be filled before.
+fn read_new(file: &dyn File, position: u64, len: usize) -> (Vec<u8>, Option<io::Error>) {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let done = bytes.len();
+        match file.read_into(&mut bytes, len - done, position + done as u64) {
+            Ok(0) => return (bytes, Some(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (bytes, Some(error)),
+        }
+    }
+    (bytes, None)
 }
 
 impl View {

@@ -359,15 +359,12 @@ impl<'a> Window<'a> {
         let file = self.segment.file().map_err(|error| Fault::Unreadable(position, error))?;
         forget_absent(self.segment, position..end + SYSTEM_AHEAD)
             .map_err(|error| Fault::Unreadable(position, error))?;
-        self.bytes.clear();
-        self.bytes.resize(usize::try_from(end.saturating_sub(position)).unwrap_or(0), 0);
-        let (read, error) = file.read_some(&mut self.bytes, position);
-        self.bytes.truncate(read);
+        let (bytes, error) = file.read_some(position, usize::try_from(end.saturating_sub(position)).unwrap_or(0));
+        let read_end = position + bytes.len() as u64;
+        self.bytes = bytes;
         self.start = position;
         match error {
-            Some(error) if position + (read as u64) < needed_end => {
-                Err(Fault::Unreadable(position + read as u64, error))
-            }
+            Some(error) if read_end < needed_end => Err(Fault::Unreadable(read_end, error)),
             _ => Ok(()),
         }
     }

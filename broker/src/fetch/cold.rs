@@ -18,6 +18,9 @@ use tokio::sync::oneshot;
 /// Beyond so many jobs nothing is read ahead of its being asked for.
 const READ_EARLY_MAX: usize = 64;
 
+/// What the threads leave to others when there is not enough of the processor.
+const NICENESS: i32 = 5;
+
 /// What is to be read.
 #[derive(Clone)]
 pub struct ColdRead {
@@ -145,6 +148,8 @@ impl Shared {
     }
 
     fn work(&self) {
+        // Behind whoever serves connections. Where the system refuses, as all others.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
         while let Some(read) = self.next() {
             let slice = read.log.read(read.offset, read.bytes_max, read.min_one_batch, read.up_to);
             let outcome = slice.map(|slice| self.buffers.clone().hold(slice));

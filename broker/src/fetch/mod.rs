@@ -2,7 +2,7 @@
 //! memory (pass) and what is not (cold), until there is enough or the client's patience ends (poll).
 //!
 //! What must always hold: record bytes are passed on as slices, never looked at or copied here; no thread that serves
-//! connections waits for a disk (docs/decisions/0008-cold-reads.md); a reader never sees beyond the high watermark; sessions
+//! connections waits for a disk (docs/decisions/0009-cold-reads.md); a reader never sees beyond the high watermark; sessions
 //! and plan are pure, with clock and random numbers passed in.
 
 mod cache;

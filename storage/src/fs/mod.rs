@@ -159,6 +159,18 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// Of the system.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Appends at most `len` bytes from `position` on to `buffer`; fewer at the end. For large reads: saves filling the buffer with
+    /// zeros before, where the file can.
+    ///
+    /// # Errors
+    /// Of the system; `buffer` is as before then.
+    fn read_into(&self, buffer: &mut Vec<u8>, len: usize, position: u64) -> io::Result<usize> {
+        let before = buffer.len();
+        buffer.resize(before + len, 0);
+        let read = self.read_at(buffer.get_mut(before..).unwrap_or_default(), position);
+        buffer.truncate(before + *read.as_ref().unwrap_or(&0));
+        read
+    }
     /// Writes `parts` one after the other from `position` on; returns how many bytes it took.
     ///
     /// # Errors

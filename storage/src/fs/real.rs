@@ -103,6 +103,15 @@ impl File for RealFile {
         self.0.read_at(buffer, position)
     }
 
+    fn read_into(&self, buffer: &mut Vec<u8>, len: usize, position: u64) -> io::Result<usize> {
+        let before = buffer.len();
+        buffer.reserve_exact(len);
+        let read = rustix::io::pread(&self.0, rustix::buffer::spare_capacity(buffer), position)?;
+        // The buffer may have had more room than was asked for.
+        buffer.truncate(before + len);
+        Ok(read.min(len))
+    }
+
     fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
         Ok(rustix::io::pwritev(&self.0, parts, position)?)
     }
