@@ -250,7 +250,7 @@ impl Inner {
 
 impl Stretch {
     fn last_in_memory(&self, wanted: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, Cold> {
-        if self.file.resident_end(self.range.clone()) < self.range.end {
+        if !self.file.is_open() || self.file.resident_end(self.range.clone()) < self.range.end {
             return Err(Cold);
         }
         let bytes = self.file.view(self.range.clone()).map_err(|_| Cold)?;
