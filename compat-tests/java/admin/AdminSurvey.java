@@ -182,11 +182,11 @@ public final class AdminSurvey {
         return entries(admin.describeConfigs(List.of(resource), options).all().get().get(resource));
     }
 
-    /** But for the one that a freshly formatted Kafka sets by itself. */
+    /** But for the one that a freshly formatted Kafka sets by itself, and Catena's own. */
     private static Object entries(Config config) {
         Map<String, Object> told = new TreeMap<>();
         for (ConfigEntry entry : config.entries()) {
-            if (!entry.name().equals("min.insync.replicas")) {
+            if (!entry.name().equals("min.insync.replicas") && !entry.name().startsWith("catena.")) {
                 told.put(entry.name(), entry.value() + " " + entry.source() + " " + entry.type() + " " + entry.synonyms());
             }
         }
