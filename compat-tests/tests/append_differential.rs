@@ -111,10 +111,12 @@ fn converted(broker: &dyn Broker, topic: &str, codec: &str, batch: &[u8]) -> Vec
 }
 
 fn sample(producer: Producer) -> Vec<u8> {
-    let mut builder = BatchBuilder::new(now_ms());
+    // The first record has the base timestamp, as writers do it: then the bytes stay when the batch is written anew.
+    let now = now_ms();
+    let mut builder = BatchBuilder::new(now);
     for index in 0..300_i64 {
         let key = format!("key {}", index % 7);
-        builder.push_at(now_ms() - index % 5, (index % 3 > 0).then_some(key.as_bytes()), Some(&[index as u8; 200]));
+        builder.push_at(now - index % 5, (index % 3 > 0).then_some(key.as_bytes()), Some(&[index as u8; 200]));
     }
     let sequence = if producer.id < 0 { -1 } else { 0 };
     builder.push(Some(b"no value"), None).push(Some(b""), Some(b"")).build_for(producer, sequence)
