@@ -55,9 +55,11 @@ mod tests {
 
     fn chain(start: i64, end: Option<i64>, bases: &[i64]) -> ChainRecord {
         let summary = |base_offset: &i64| SegmentSummary { base_offset: *base_offset, len: 1, max_timestamp: 1 };
+        let id = ChainId { epoch: 1, sequence: 2, store: StoreId::new(3).unwrap() };
         ChainRecord {
             partition: PARTITION,
-            id: ChainId { epoch: 1, sequence: 2, store: StoreId::new(3).unwrap() },
+            id,
+            counts_as: id,
             version: 0,
             start,
             end,
