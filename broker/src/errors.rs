@@ -15,6 +15,7 @@ use crate::topics::deletion::DeleteError;
 use crate::topics::growth::GrowthError;
 use crate::topics::listing::InvalidCursor;
 use crate::topics::name::InvalidName;
+use crate::topics::reassignment::ReassignError;
 use crate::topics::{AutoCreateError, ChangeError};
 
 /// What a client is told about a failed append.
@@ -40,6 +41,15 @@ pub fn append(error: &AppendError) -> ErrorCode {
 pub fn store(error: &StoreError) -> ErrorCode {
     match error {
         StoreError::Failed(_) | StoreError::Full => ErrorCode::KafkaStorageError,
+    }
+}
+
+/// What an administrator is told about a partition that is not reassigned.
+pub fn reassignment(error: &ReassignError) -> ErrorCode {
+    match error {
+        ReassignError::UnknownTopic(_) | ReassignError::UnknownPartition(..) => ErrorCode::UnknownTopicOrPartition,
+        ReassignError::NotInProgress => ErrorCode::NoReassignmentInProgress,
+        ReassignError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
     }
 }
 

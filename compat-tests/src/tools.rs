@@ -35,7 +35,11 @@ pub mod class {
     pub const API_VERSIONS: &str = "org.apache.kafka.tools.BrokerApiVersionsCommand";
     /// `kafka-cluster`
     pub const CLUSTER: &str = "org.apache.kafka.tools.ClusterTool";
-    /// `kafka-producer-perf-test`
+    /// `kafka-log-dirs`.
+    pub const LOG_DIRS: &str = "org.apache.kafka.tools.LogDirsCommand";
+    /// `kafka-reassign-partitions`.
+    pub const REASSIGN_PARTITIONS: &str = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
+    /// `kafka-producer-perf-test`.
     pub const PRODUCER_PERF: &str = "org.apache.kafka.tools.ProducerPerformance";
     /// `kafka-consumer-perf-test`
     pub const CONSUMER_PERF: &str = "org.apache.kafka.tools.ConsumerPerformance";

@@ -65,6 +65,8 @@ fn oracles() -> Vec<Oracle> {
         DescribeLogDirs DescribeLogDirsRequest [describe_log_dirs_request::DescribableLogDirTopic];
         CreatePartitions CreatePartitionsRequest [create_partitions_request::CreatePartitionsTopic, create_partitions_request::CreatePartitionsAssignment];
         DeleteGroups DeleteGroupsRequest [];
+        AlterPartitionReassignments AlterPartitionReassignmentsRequest [alter_partition_reassignments_request::ReassignableTopic, alter_partition_reassignments_request::ReassignablePartition];
+        ListPartitionReassignments ListPartitionReassignmentsRequest [list_partition_reassignments_request::ListPartitionReassignmentsTopics];
         OffsetDelete OffsetDeleteRequest [offset_delete_request::OffsetDeleteRequestTopic, offset_delete_request::OffsetDeleteRequestPartition];
         DescribeCluster DescribeClusterRequest [];
         DescribeTopicPartitions DescribeTopicPartitionsRequest [describe_topic_partitions_request::TopicRequest];

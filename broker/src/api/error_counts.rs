@@ -10,11 +10,12 @@ use catena_protocol::messages::offset_commit::OffsetCommitResponse;
 use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
 use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
-    AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse, CreateTopicsResponse,
-    DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse, DescribeConfigsResponse,
-    DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse, HeartbeatResponse,
-    InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, ListOffsetsResponse,
-    MetadataResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse, SyncGroupResponse,
+    AlterPartitionReassignmentsResponse, AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse,
+    CreateTopicsResponse, DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse,
+    DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse,
+    HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
+    ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse, OffsetDeleteResponse,
+    OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
 
 type FetchResponse = catena_protocol::messages::fetch::FetchResponse<bytes::Bytes>;
@@ -53,6 +54,7 @@ macro_rules! error_counts {
 }
 
 error_counts! {
+    AlterPartitionReassignmentsResponse { error_code responses [partitions [error_code]] }
     AlterReplicaLogDirsResponse { results [partitions [error_code]] }
     ApiVersionsResponse { error_code }
     CreatePartitionsResponse { results [error_code] }
@@ -72,6 +74,7 @@ error_counts! {
     JoinGroupResponse { error_code }
     LeaveGroupResponse { error_code members [error_code] }
     ListGroupsResponse { error_code }
+    ListPartitionReassignmentsResponse { error_code }
     ListOffsetsResponse { topics [partitions [error_code]] }
     MetadataResponse { error_code topics [error_code partitions [error_code]] }
     OffsetCommitResponse { topics [partitions [error_code]] }

@@ -126,6 +126,8 @@ table! {
     35 DescribeLogDirs 1..=5 inline describe_log_dirs;
     37 CreatePartitions 0..=3 inline create_partitions;
     42 DeleteGroups 0..=3 inline delete_groups;
+    45 AlterPartitionReassignments 0..=1 inline alter_partition_reassignments;
+    46 ListPartitionReassignments 0..=0 inline list_partition_reassignments;
     47 OffsetDelete 0..=0 inline offset_delete;
     60 DescribeCluster 0..=2 inline describe_cluster;
     75 DescribeTopicPartitions 0..=0 inline describe_topic_partitions;

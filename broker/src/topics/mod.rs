@@ -13,6 +13,7 @@ pub mod deletion;
 pub mod growth;
 pub mod listing;
 pub mod name;
+pub mod reassignment;
 
 use std::collections::HashSet;
 use std::hash::Hash;

@@ -8,6 +8,7 @@ mod api_versions;
 mod configs;
 mod console;
 mod groups;
+mod log_dirs;
 mod offsets;
 mod performance;
 mod topics;

@@ -36,6 +36,8 @@ pub static SCHEMAS: &[&Schema] = &[
     &cluster::DESCRIBE_LOG_DIRS,
     &topics::CREATE_PARTITIONS,
     &groups::DELETE_GROUPS,
+    &topics::ALTER_PARTITION_REASSIGNMENTS,
+    &topics::LIST_PARTITION_REASSIGNMENTS,
     &groups::OFFSET_DELETE,
     &cluster::DESCRIBE_CLUSTER,
     &topics::DESCRIBE_TOPIC_PARTITIONS,

@@ -84,3 +84,26 @@ pub const DESCRIBE_TOPIC_PARTITIONS: Schema = Schema {
         nested("Cursor", &[string("TopicName"), int32("PartitionIndex")]).nullable(),
     ],
 };
+
+pub const ALTER_PARTITION_REASSIGNMENTS: Schema = Schema {
+    key: 45,
+    name: "AlterPartitionReassignments",
+    versions: Versions { min: 0, max: 1 },
+    flexible_since: 0,
+    fields: &[
+        int32("TimeoutMs"),
+        boolean("AllowReplicationFactorChange").since(1),
+        array(
+            "Topics",
+            &[string("Name"), array("Partitions", &[int32("PartitionIndex"), int32s("Replicas").nullable()])],
+        ),
+    ],
+};
+
+pub const LIST_PARTITION_REASSIGNMENTS: Schema = Schema {
+    key: 46,
+    name: "ListPartitionReassignments",
+    versions: Versions { min: 0, max: 0 },
+    flexible_since: 0,
+    fields: &[int32("TimeoutMs"), array("Topics", &[string("Name"), int32s("PartitionIndexes")]).nullable()],
+};
