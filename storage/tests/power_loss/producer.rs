@@ -107,6 +107,7 @@ impl Producer {
         let durable = async { tokio::time::timeout(PATIENCE, sent.commit.durable()).await };
         let answer = waiting.block_on(durable).expect("an answer in time");
         match &answer {
+            Ok(()) if !life.is_heard() => {}
             Ok(()) => {
                 life.model().acknowledged(sent.partition, &sent.batch, sent.offset);
                 self.unanswered.retain(|(_, batch)| *batch != sent.batch);

@@ -14,8 +14,6 @@ use super::producer::Producer;
 
 /// Stores at most.
 const STORES_MAX: usize = 3;
-/// Whether stores may be away at a start.
-const AWAY_AT_STARTS: bool = false;
 /// Names of topics; few, so that they are used again.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// Partitions of a topic at most.
@@ -34,6 +32,8 @@ pub struct World {
     lacking: Lacking,
     /// The store that has missed something since all were there at a start.
     lost: Option<usize>,
+    /// Whether all stores were there at some start: each knows the others.
+    is_made: bool,
 }
 
 /// Which stores may be missing.
@@ -75,7 +75,7 @@ impl World {
         let stores = dice.random_range(1..=STORES_MAX);
         let lacking = match dice.random_range(0..3) {
             1 if stores > 1 => Lacking::Sometimes,
-            2 if stores > 1 && AWAY_AT_STARTS => Lacking::AtStarts,
+            2 if stores > 1 => Lacking::AtStarts,
             _ => Lacking::None,
         };
         let idempotent = lacking != Lacking::AtStarts;
@@ -83,6 +83,7 @@ impl World {
             machine: Machine::new(stores),
             lacking,
             lost: None,
+            is_made: false,
             model: Arc::default(),
             producers: [false, idempotent, idempotent].map(Producer::new).into(),
             options: StorageOptions { journal_segment_bytes, log_defaults, ..StorageOptions::default() },
@@ -131,7 +132,7 @@ impl World {
             self.machine = self.machine.after_power_loss(dice.random());
         }
         self.machine.disk.mend();
-        let is_away = self.lacking == Lacking::AtStarts && dice.random_bool(0.3);
+        let is_away = self.lacking == Lacking::AtStarts && self.is_made && dice.random_bool(0.3);
         if is_away {
             self.lose_a_store(dice);
         }
@@ -141,6 +142,7 @@ impl World {
         } else {
             self.model.lock().unwrap().compare(&storage).unwrap();
             self.lost = None;
+            self.is_made = true;
         }
         Life { storage, lacking: self.lacking, disk: self.machine.disk.clone(), model: self.model.clone() }
     }
@@ -187,6 +189,12 @@ impl Life {
         assert!(self.disk.is_off() || self.lacking != Lacking::None && of_loss, "{error}");
     }
 
+    /// Whether an answer counts. Without power nobody hears one; that a store has no power looks to us as if it alone had failed, so that
+    /// another one would answer for it and then be the one that is away.
+    pub fn is_heard(&self) -> bool {
+        self.lacking != Lacking::AtStarts || !self.disk.is_off()
+    }
+
     /// Whether a log may lose what it knows of producers, with a store: then they must not send again what is there.
     pub fn may_forget_producers(&self) -> bool {
         self.lacking != Lacking::None
@@ -222,14 +230,16 @@ impl Life {
         self.model().set_name(name, Name::Making(partitions));
         let new = NewTopic { name: name.into(), partitions, configs: BTreeMap::new(), internal: false };
         match self.storage.create_topics(vec![new]).pop().unwrap() {
-            Ok(topic) => self.model().set_name(name, Name::Taken(topic.id, partitions)),
+            Ok(topic) if self.is_heard() => self.model().set_name(name, Name::Taken(topic.id, partitions)),
+            Ok(_) => {}
             Err(error) => self.tolerate(&format!("topic {name}: {error}")),
         }
     }
 
     fn answered(&self, name: &str, outcome: Result<(), TopicError>, state: Name) {
         match outcome {
-            Ok(()) => self.model().set_name(name, state),
+            Ok(()) if self.is_heard() => self.model().set_name(name, state),
+            Ok(()) => {}
             Err(error) => self.tolerate(&format!("topic {name}: {error}")),
         }
     }
