@@ -161,6 +161,8 @@ fn write_identity(fs: &dyn FileSystem, dir: &Path, identity: &Identity) -> io::R
     let file = fs.open(&new, Open::Create)?;
     fs::write_all(&*file, &mut [IoSlice::new(text.as_bytes())], 0)?;
     file.sync()?;
+    // Names may reach the disk in any order: those of everything else go first.
+    fs.sync_dir(dir)?;
     fs.rename(&new, &dir.join(IDENTITY_FILE))
 }
 

@@ -20,6 +20,7 @@ const TOPIC: &str = "t";
 pub struct Case {
     pub storage: Arc<Storage>,
     /// What its start did.
+    #[allow(dead_code)]
     pub report: RecoveryReport,
     dir: TempDir,
     options: StorageOptions,
