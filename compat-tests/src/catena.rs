@@ -42,7 +42,7 @@ impl Options {
         self
     }
 
-    /// The soft limit on open files that a shell would have set; without `prlimit` of util-linux there is none.
+    /// The limit on open files, which the broker cannot raise; without `prlimit` of util-linux there is none.
     pub fn open_files(mut self, limit: u32) -> Self {
         self.open_files = Some(limit);
         self
@@ -154,7 +154,7 @@ fn spawn(options: &Options, home: &Path, port: u16) -> Process {
     let mut command = match (options.open_files, runtime::find("prlimit")) {
         (Some(limit), Some(prlimit)) => {
             let mut command = Command::new(prlimit);
-            command.arg(format!("--nofile={limit}:")).arg("--").arg(binary());
+            command.arg(format!("--nofile={limit}")).arg("--").arg(binary());
             command
         }
         _ => Command::new(binary()),

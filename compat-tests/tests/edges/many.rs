@@ -10,6 +10,8 @@ use crate::{disk_bytes, one};
 
 const PARTITIONS: i32 = 2_000;
 const CONNECTIONS: usize = 500;
+/// Much fewer than partitions, each of which has a segment that is being written.
+const OPEN_FILES: u32 = 600;
 /// A partition with one record costs at most so much disk.
 const PARTITION_DISK_BYTES: u64 = 64 * 1024;
 /// And journal, catalog and snapshots of all of them so much.
@@ -19,8 +21,7 @@ const START_MAX: Duration = Duration::from_secs(3);
 
 #[test]
 fn two_thousand_partitions_in_one_topic_are_written_read_and_there_after_a_kill() {
-    // As many open files as shells allow by default are not enough; the broker asks for more.
-    let options = Options::new().set("catena.journal.segment.bytes", 1 << 20).open_files(1024);
+    let options = Options::new().set("catena.journal.segment.bytes", 1 << 20).open_files(OPEN_FILES);
     let mut broker = Catena::start(options);
     let mut connection = Connection::to(&broker).unwrap();
     let topic = connection.create_topic("wide", PARTITIONS, &[]).unwrap();
