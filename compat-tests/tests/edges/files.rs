@@ -13,6 +13,8 @@ use crate::{SOON, one, others_are_served};
 const KAFKA_STORAGE_ERROR: i16 = 56;
 const PARTITIONS: i32 = 100;
 const SPARE_FILES: u64 = 20;
+/// Less than a broker has without any segment.
+const FEWEST_FILES: u64 = 5;
 const POLL: Duration = Duration::from_millis(20);
 
 #[test]
@@ -29,7 +31,7 @@ fn without_open_files_appends_wait_and_the_store_lives() {
     assert_eq!(connection.read_partition(&written, 0, 0).unwrap().len(), 2);
 
     // Fewer than it has open already.
-    set_limit(&mut broker, Some(SPARE_FILES));
+    set_limit(&mut broker, Some(FEWEST_FILES));
     assert_eq!(produce_to_all(&mut connection, &new), PARTITIONS as usize);
     set_limit(&mut broker, getrlimit(Resource::Nofile).maximum);
     let deadline = Instant::now() + SOON;
