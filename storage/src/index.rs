@@ -23,7 +23,7 @@ use crate::ids::SegmentId;
 use crate::mapping::MappedFile;
 
 /// Bytes of an entry in the file.
-const ENTRY_LEN: u64 = 8 + 8 + 8 + 4 + 4;
+pub const ENTRY_LEN: u64 = 8 + 8 + 8 + 4 + 4;
 /// Bytes of a stretch of the file.
 const STRETCH_LEN: u64 = 64 * 1024;
 /// Entries in a stretch.
@@ -333,7 +333,8 @@ fn encode(entry: &IndexEntry) -> Vec<u8> {
     out
 }
 
-fn decode(mut bytes: &[u8]) -> Option<IndexEntry> {
+/// The entry at the beginning of `bytes`; `None` if it is damaged or not there.
+pub fn decode(mut bytes: &[u8]) -> Option<IndexEntry> {
     let covered = bytes.get(..ENTRY_LEN as usize)?.split_last_chunk::<4>()?.0;
     let crc = crc32c::crc32c(covered);
     let entry = IndexEntry {

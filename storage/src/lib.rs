@@ -15,6 +15,7 @@ mod append_check;
 mod batches;
 mod caretaker;
 mod catalog;
+pub mod check;
 mod commit;
 mod committer;
 mod compaction;

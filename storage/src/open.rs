@@ -16,8 +16,10 @@ use crate::store::{chains_dir, journal_dir};
 
 const IDENTITY_FILE: &str = "catena.store";
 const NEW_IDENTITY_FILE: &str = "catena.store.new";
-const LOCK_FILE: &str = "lock";
-const CATALOG_FILE: &str = "catalog.redb";
+/// The lock, in a store's directory.
+pub const LOCK_FILE: &str = "lock";
+/// The catalog, in a store's directory.
+pub const CATALOG_FILE: &str = "catalog.redb";
 /// The first line of the identity file: the format of everything else.
 const FORMAT: &str = "catena store 2";
 /// What the first line of every format begins with.
@@ -53,6 +55,15 @@ pub fn is_store(fs: &dyn FileSystem, dir: &Path) -> bool {
     fs.len(&dir.join(IDENTITY_FILE)).is_ok()
 }
 
+/// Who the store in `dir` is.
+///
+/// # Errors
+/// `OpenError`.
+pub fn identity(fs: &dyn FileSystem, dir: &Path) -> Result<Identity, OpenError> {
+    let text = read_text(fs, &dir.join(IDENTITY_FILE)).map_err(|source| OpenError::of_io(dir, source))?;
+    parse_identity(&text).map_err(|refusal| refusal.of(dir))
+}
+
 /// Opens the store in `dir`, or makes one if the directory is empty: of the cluster `cluster_id`, or of a new one.
 ///
 /// # Errors
@@ -68,8 +79,7 @@ pub fn open(fs: &Arc<dyn FileSystem>, dir: &Path, cluster_id: Option<&str>) -> R
     let identity = if is_new {
         create(fs, dir, cluster_id)?
     } else {
-        let text = read_text(fs.as_ref(), &dir.join(IDENTITY_FILE)).map_err(io)?;
-        let identity = parse_identity(&text).map_err(|refusal| refusal.of(dir))?;
+        let identity = identity(fs.as_ref(), dir)?;
         check_cluster(dir, &identity, cluster_id)?;
         identity
     };

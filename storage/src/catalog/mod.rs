@@ -11,6 +11,7 @@
 mod backend;
 mod change;
 mod codec;
+mod copy;
 mod events;
 mod row;
 
@@ -23,6 +24,7 @@ use crate::error::StoreError;
 use crate::fs::{FileSystem, Open};
 use crate::ids::{PartitionId, StoreId};
 
+pub use copy::CatalogCopy;
 #[allow(unused_imports, reason = "the stores' exchange of rows needs all of them")]
 pub use events::News;
 #[allow(unused_imports, reason = "as above")]

@@ -186,7 +186,11 @@ pub fn remove_all(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
     files(fs, dir)?.into_iter().try_for_each(|(_, path)| fs.remove_file(&path))
 }
 
-fn files(fs: &dyn FileSystem, dir: &Path) -> io::Result<Vec<(FileId, PathBuf)>> {
+/// The files of the journal in `dir`, in the order in which they were written.
+///
+/// # Errors
+/// Of the file system.
+pub fn files(fs: &dyn FileSystem, dir: &Path) -> io::Result<Vec<(FileId, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs.read_dir(dir)? {
         found.extend(file_id(&entry.name).map(|id| (id, dir.join(&entry.name))));

@@ -1,0 +1,132 @@
+//! The journal of a store against the segments of its open chains.
+//!
+//! What must always hold: one slot is in memory at a time. Slots of sealed or deleted chains say nothing any more.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use super::Check;
+use super::finding::Place;
+use super::look::Looked;
+use crate::catalog::Row;
+use crate::fs::{File, FileSystem, Open, read_full};
+use crate::ids::ChainId;
+use crate::journal::slot::{FileId, Range, SLOT_ALIGNMENT, Slot, announced_len, read_slot};
+use crate::journal::files;
+use crate::store::{chains_dir, journal_dir};
+
+/// Bytes compared at a time.
+const PIECE: usize = 64 * 1024;
+
+/// Where a file of the journal ends, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// No further slot was begun.
+    Clean,
+    /// A slot is not whole, and none follows it: it was being written.
+    Torn,
+    /// A slot is not whole, and one that is whole follows it.
+    Damaged,
+}
+
+/// Calls `see` with each slot of a file, its number and where it begins; returns where the slots end, and why.
+///
+/// # Errors
+/// Of the file system.
+pub fn each_slot(
+    file: &dyn File,
+    id: FileId,
+    mut see: impl FnMut(u32, u64, &Slot<'_>) -> io::Result<()>,
+) -> io::Result<(u64, End)> {
+    let (mut at, mut bytes) = (0, Vec::new());
+    for number in 0.. {
+        let Some(len) = read_at(file, at, id, number, &mut bytes)? else { return Ok((at, End::Clean)) };
+        match read_slot(&bytes, id, number) {
+            Some(slot) => see(number, at, &slot)?,
+            None => {
+                let follows = read_at(file, at + len, id, number.saturating_add(1), &mut bytes)?.is_some()
+                    && read_slot(&bytes, id, number.saturating_add(1)).is_some();
+                return Ok((at, if follows { End::Damaged } else { End::Torn }));
+            }
+        }
+        at += len;
+    }
+    Ok((at, End::Clean))
+}
+
+/// Reads as many bytes as slot `number` says it has; `None` if no such slot begins at `at`.
+fn read_at(file: &dyn File, at: u64, id: FileId, number: u32, bytes: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    bytes.clear();
+    bytes.resize(SLOT_ALIGNMENT, 0);
+    let read = read_full(file, bytes, at)?;
+    let announced = announced_len(bytes.get(..read).unwrap_or_default(), id, number);
+    let left = file.len()?.saturating_sub(at);
+    let Some(len) = announced.filter(|len| *len as u64 <= left) else { return Ok(None) };
+    bytes.resize(len, 0);
+    let read = read_full(file, bytes, at)?;
+    bytes.truncate(read);
+    Ok(Some(len as u64))
+}
+
+/// Compares what is in the slots with the segments.
+///
+/// # Errors
+/// Of the file system.
+pub fn check(check: &mut Check<'_>, looked: &Looked) -> io::Result<()> {
+    let open: HashSet<ChainId> = looked.catalog.rows.iter().filter_map(open_chain).collect();
+    let place = Place::dir(&looked.dir);
+    for (id, path) in files(check.fs.as_ref(), &journal_dir(&looked.dir))? {
+        let place = place.file(&path);
+        let file = check.fs.open(&path, Open::Read)?;
+        let (fs, chains) = (check.fs.clone(), chains_dir(&looked.dir));
+        let mut slots = 0;
+        let (end, why) = each_slot(&*file, id, |number, at, slot| {
+            slots += 1;
+            for (range, bytes) in slot.ranges.iter().filter(|(range, _)| open.contains(&range.segment.chain)) {
+                if !is_in_segment(fs.as_ref(), &chains, range, bytes)? {
+                    check.mended.insert(range.segment);
+                    let (len, chain, position) = (range.len, range.segment.chain, range.position);
+                    let text = format!(
+                        "slot {number} has {len} bytes for position {position} of chain {chain}, segment {}, that are not \
+                         there: the next start writes them",
+                        range.segment.base_offset
+                    );
+                    check.tell(place.at(at).note(text));
+                }
+            }
+            Ok(())
+        })?;
+        check.summary.slots += slots;
+        match why {
+            End::Clean => {}
+            End::Torn => check.tell(place.at(end).note("the last slot is not whole: it was being written")),
+            End::Damaged => check.tell(place.at(end).problem("a slot is damaged; those behind it are not replayed")),
+        }
+    }
+    Ok(())
+}
+
+fn open_chain(row: &Row) -> Option<ChainId> {
+    match row {
+        Row::Chain(chain) if chain.end.is_none() => Some(chain.id),
+        _ => None,
+    }
+}
+
+fn is_in_segment(fs: &dyn FileSystem, chains: &Path, range: &Range, bytes: &[u8]) -> io::Result<bool> {
+    let file = match fs.open(&range.segment.log_path(chains), Open::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    let mut piece = [0; PIECE];
+    let mut at = range.position;
+    for expected in bytes.chunks(PIECE) {
+        let found = piece.get_mut(..expected.len()).unwrap_or_default();
+        if read_full(&*file, found, at)? < expected.len() || found != expected {
+            return Ok(false);
+        }
+        at += expected.len() as u64;
+    }
+    Ok(true)
+}
