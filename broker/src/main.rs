@@ -1,5 +1,7 @@
 //! The `catena` binary.
 
+mod inspect;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 /// A Kafka-compatible broker.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     /// Kafka's server.properties.
     #[arg(long, value_name = "FILE")]
@@ -18,10 +20,15 @@ struct Arguments {
     /// A setting that goes before the file's; may be repeated.
     #[arg(long = "override", value_name = "NAME=VALUE")]
     overrides: Vec<String>,
+    #[command(subcommand)]
+    command: Option<inspect::Command>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(command) = arguments.command {
+        return command.run();
+    }
     let filter = EnvFilter::try_from_env("CATENA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();

@@ -106,6 +106,14 @@ impl<'a> RecordReader<'a> {
         Ok(length >= 0)
     }
 
+    /// Passes the current record's value to `sink`, piece by piece; whether it has one. Must come right after its key.
+    ///
+    /// # Errors
+    /// As reading the record.
+    pub fn read_value(&mut self, sink: impl FnMut(&[u8])) -> Result<bool, RecordError> {
+        self.read_key(sink)
+    }
+
     /// Whether the current record has a value. Must come right after its key.
     ///
     /// # Errors

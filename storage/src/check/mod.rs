@@ -9,12 +9,14 @@
 //! catalogs, and of a piece of a file or a slot of a journal.
 
 mod chains;
+mod dump;
 mod finding;
 mod index;
 mod journal;
 mod look;
 mod pieces;
 mod segment;
+mod segments;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -26,6 +28,7 @@ use crate::error::OpenError;
 use crate::fs::FileSystem;
 use crate::ids::{SegmentId, StoreId};
 
+pub use dump::{DumpOptions, dump};
 pub use finding::{Finding, Place};
 
 use look::Looked;
