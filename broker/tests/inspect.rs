@@ -84,7 +84,15 @@ fn dump_prints_catalog_batches_and_records() {
     let segment = written(&dir);
     let name = dir.to_str().expect("a name");
     let all = stdout(&catena(&["dump", name]));
-    for part in ["store ", "topic orders, id ", "chain ", " of orders-0, ", "event 1: ", "offsets 2 to 2, 1 records, none", "crc ok"] {
+    for part in [
+        "store ",
+        "topic orders, id ",
+        "chain ",
+        " of orders-0, ",
+        "event 1: ",
+        "offsets 2 to 2, 1 records, none",
+        "crc ok",
+    ] {
         assert!(all.contains(part), "no '{part}' in:\n{all}");
     }
     assert!(!all.contains("apple") && !all.contains("key 5 bytes"), "{all}");

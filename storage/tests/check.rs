@@ -16,7 +16,11 @@ fn look(dirs: &[&Path]) -> (Summary, Vec<String>) {
     let dirs: Vec<PathBuf> = dirs.iter().map(|dir| dir.to_path_buf()).collect();
     let mut lines = Vec::new();
     let summary = check(&fs, &dirs, &mut |finding| lines.push(finding.to_string())).unwrap();
-    assert_eq!(summary.problems, lines.iter().filter(|line| line.starts_with("problem: ")).count() as u64, "{lines:#?}");
+    assert_eq!(
+        summary.problems,
+        lines.iter().filter(|line| line.starts_with("problem: ")).count() as u64,
+        "{lines:#?}"
+    );
     (summary, lines)
 }
 
@@ -65,7 +69,10 @@ fn a_directory_that_is_written_and_one_that_was_left_are_whole_and_stay_as_they_
     storage.shutdown().unwrap();
     let before = everything(case.dir());
     let (after, lines) = look(&[case.dir()]);
-    assert_eq!((after.problems, after.topics, after.partitions, after.chains, after.batches, after.records), (0, 1, 3, 6, 120, 240));
+    assert_eq!(
+        (after.problems, after.topics, after.partitions, after.chains, after.batches, after.records),
+        (0, 1, 3, 6, 120, 240)
+    );
     assert_eq!((summary.chains, summary.batches, summary.records), (3, 60, 120), "{lines:#?}");
     assert!(everything(case.dir()) == before);
 }
@@ -81,19 +88,38 @@ fn damaged_segments_are_named() {
         (Box::new(flip(3 * size + 16)), vec![&position, "offset 6", "no batch"]),
         (Box::new(flip(3 * size + 15)), vec![&position, "leader epoch 1", "the chain of 0"]),
         (Box::new(|bytes: &mut Vec<u8>| bytes.truncate(10)), vec!["position 10", "the file ends here"]),
-        (Box::new(flip(3 * size + 10)), vec![&position, "no batch"]),
+        (Box::new(flip(3 * size + 8)), vec![&position, "no batch", "are not looked at"]),
         (Box::new(move |bytes: &mut Vec<u8>| drop(bytes.drain(..size))), vec!["position 0", "offset 2"]),
     ];
     for (damage, parts) in cases {
         let (case, log, _) = sealed();
         change(&log, damage);
         let (summary, lines) = look(&[case.dir()]);
-        let named = lines.iter().any(|line| line.starts_with("problem: ") && parts.iter().all(|part| line.contains(part)));
+        let named =
+            lines.iter().any(|line| line.starts_with("problem: ") && parts.iter().all(|part| line.contains(part)));
         assert!(named && summary.problems > 0, "{parts:?}: {lines:#?}");
     }
     let (case, log, _) = sealed();
     std::fs::remove_file(&log).unwrap();
     assert_only_problem(case.dir(), &["partition t-0", ".log", "the file is not there"]);
+}
+
+#[test]
+fn what_lies_behind_a_batch_without_a_length_is_found_again_by_the_index() {
+    let (case, log, _) = sealed();
+    let (whole, _) = look(&[case.dir()]);
+    let size = batch(2, 1_000).len();
+    change(&log, |bytes| {
+        bytes[3 * size + 16] ^= 1;
+        bytes[15 * size + 10] ^= 0x10;
+        bytes[25 * size + 100] ^= 1;
+    });
+    let (summary, lines) = look(&[case.dir()]);
+    for at in [3, 15, 25] {
+        let place = format!("position {}, offset {}: ", at * size, at * 2);
+        assert!(lines.iter().any(|line| line.contains(&place)), "{place}: {lines:#?}");
+    }
+    assert!(whole.batches - summary.batches < 12 && summary.problems == 3, "{summary}: {lines:#?}");
 }
 
 #[test]
@@ -104,7 +130,10 @@ fn index_entries_that_do_not_agree_with_the_log_are_named() {
     assert_only_problem(case.dir(), &[".index", "position 77", "where no batch begins"]);
     let (case, _, index) = sealed();
     let at = |bytes: &[u8]| u32::from_be_bytes(bytes[24..28].try_into().unwrap());
-    change(&index, |bytes| bytes[0..32].copy_from_slice(&entry(1, at(bytes))));
+    change(&index, |bytes| {
+        let position = at(bytes);
+        bytes[0..32].copy_from_slice(&entry(1, position));
+    });
     assert_only_problem(case.dir(), &[".index", "offset 1", "a wrong offset"]);
     let (case, _, index) = sealed();
     change(&index, |bytes| bytes[3] ^= 1);
@@ -126,7 +155,6 @@ fn what_follows_an_open_chain_is_what_the_next_start_cuts() {
     let case = Case::new(1);
     (0..5).for_each(|_| drop(case.append(0, &batch(1, 500))));
     let size = batch(1, 500).len();
-    drop(case.storage.clone());
     let log = files(case.dir(), "log").pop().unwrap();
     let journal = everything(case.dir());
     change(&log, |bytes| bytes[5 * size..5 * size + 10].fill(9));
@@ -160,7 +188,8 @@ fn damaged_journals_and_catalogs_are_named() {
 fn files_without_a_chain_are_named_and_no_problem() {
     let (case, log, _) = sealed();
     let name = log.file_name().unwrap().to_str().unwrap();
-    let stray = log.with_file_name(format!("{}.log", name.replace(".00000000000000000000.log", ".00000000000000009999")));
+    let stray =
+        log.with_file_name(format!("{}.log", name.replace(".00000000000000000000.log", ".00000000000000009999")));
     std::fs::write(&stray, b"1234").unwrap();
     std::fs::write(log.with_file_name("notes.txt"), b"mine").unwrap();
     let (summary, lines) = look(&[case.dir()]);
@@ -175,7 +204,8 @@ fn two_stores_are_looked_at_together_and_one_alone_says_what_is_away() {
     let dirs = [root.path().join("a"), root.path().join("b")];
     let options = catena_storage::StorageOptions { log_defaults: config(), ..Default::default() };
     let (storage, _) = catena_storage::Storage::open(&dirs, options).unwrap();
-    let new = catena_storage::NewTopic { name: "t".into(), partitions: 4, configs: Default::default(), internal: false };
+    let new =
+        catena_storage::NewTopic { name: "t".into(), partitions: 4, configs: Default::default(), internal: false };
     storage.create_topics(vec![new]).pop().unwrap().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for log in &storage.topic("t").unwrap().partitions {

@@ -30,13 +30,7 @@ pub fn check(check: &mut Check<'_>, union: &Union) {
     }
 }
 
-fn partition(
-    check: &mut Check<'_>,
-    union: &Union,
-    topic: &TopicRecord,
-    index: u32,
-    view: &PartitionView,
-) {
+fn partition(check: &mut Check<'_>, union: &Union, topic: &TopicRecord, index: u32, view: &PartitionView) {
     let name = format!("{}-{index}", topic.name);
     for conflict in &view.conflicts {
         let place = check.place_of(conflict.chain.store).partition(&name).chain(conflict.chain);

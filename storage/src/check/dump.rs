@@ -166,7 +166,10 @@ fn row_line(row: &Row, names: &Names) -> String {
             let (internal, configs) = (if topic.internal { ", internal" } else { "" }, &topic.configs);
             let configs: String = configs.iter().map(|(name, value)| format!(", {name}={value}")).collect();
             let (id, version, epoch) = (topic.id, topic.version, topic.created_epoch);
-            format!("{name}, id {id}, version {version}, made in epoch {epoch}, {} partitions{internal}{configs}", topic.partitions)
+            format!(
+                "{name}, id {id}, version {version}, made in epoch {epoch}, {} partitions{internal}{configs}",
+                topic.partitions
+            )
         }
         Row::TopicGone(_) | Row::ChainGone(..) => format!("{name}, gone"),
         Row::Partition(partition) => {
@@ -174,7 +177,9 @@ fn row_line(row: &Row, names: &Names) -> String {
         }
         Row::Chain(chain) => chain_line(chain, names),
         Row::Reservation(reserved) => format!("{name}, offsets {} to {}", reserved.start, reserved.end),
-        Row::Producers(producers) => format!("{name}, as of offset {}, {} bytes", producers.next_offset, producers.bytes.len()),
+        Row::Producers(producers) => {
+            format!("{name}, as of offset {}, {} bytes", producers.next_offset, producers.bytes.len())
+        }
     }
 }
 

@@ -38,7 +38,8 @@ impl Entries {
         Ok(Self { pieces, at: 0, next: None, damaged: None, place: place.file(path) })
     }
 
-    /// Compares the entries up to and with this batch's, which stands at `position`; `timestamp_before` is the largest before it.
+    /// Compares the entries up to and with this batch's, which stands at `position`; `timestamp_before` is the largest before it,
+    /// if that is known.
     ///
     /// # Errors
     /// Of the file system.
@@ -46,7 +47,7 @@ impl Entries {
         &mut self,
         position: u64,
         header: &BatchHeader,
-        timestamp_before: i64,
+        timestamp_before: Option<i64>,
         report: &mut dyn FnMut(Finding),
     ) -> io::Result<()> {
         while let Some(entry) = self.peek(report)?.filter(|entry| u64::from(entry.position) <= position) {
@@ -57,12 +58,25 @@ impl Entries {
             } else if entry.offset != header.base_offset {
                 let found = header.base_offset;
                 report(place.problem(format!("the index names a wrong offset: the batch there begins with {found}")));
-            } else if entry.timestamp_before != timestamp_before {
-                let (said, found) = (entry.timestamp_before, timestamp_before);
-                report(place.problem(format!("the index says that timestamps before reach {said}, they reach {found}")));
+            } else if let Some(found) = timestamp_before.filter(|found| *found != entry.timestamp_before) {
+                let said = entry.timestamp_before;
+                report(
+                    place.problem(format!("the index says that timestamps before reach {said}, they reach {found}")),
+                );
             }
         }
         Ok(())
+    }
+
+    /// The first entry for a batch behind `position`; those before it are passed over.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn behind(&mut self, position: u64, report: &mut dyn FnMut(Finding)) -> io::Result<Option<IndexEntry>> {
+        while self.peek(report)?.is_some_and(|entry| u64::from(entry.position) <= position) {
+            self.next = None;
+        }
+        Ok(self.next)
     }
 
     /// The next entry. Zeros are space that was set aside; what is damaged is told once something good comes behind it: else it

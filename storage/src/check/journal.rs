@@ -12,8 +12,8 @@ use super::look::Looked;
 use crate::catalog::Row;
 use crate::fs::{File, FileSystem, Open, read_full};
 use crate::ids::ChainId;
-use crate::journal::slot::{FileId, Range, SLOT_ALIGNMENT, Slot, announced_len, read_slot};
 use crate::journal::files;
+use crate::journal::slot::{FileId, Range, SLOT_ALIGNMENT, Slot, announced_len, read_slot};
 use crate::store::{chains_dir, journal_dir};
 
 /// Bytes compared at a time.

@@ -2,7 +2,7 @@
 //!
 //! 1. The file is there, and as long as the catalog says.
 //! 2. Batch after batch: header, CRC, offsets, leader epoch, timestamp, and what the index says of it.
-//! 3. A batch with a wrong CRC is told and stepped over; where no batch is, the segment is given up.
+//! 3. A batch with a wrong CRC is told and stepped over. Where no batch is, the index says where the next one begins.
 //!
 //! What must always hold: the tail of an open chain may end in anything: it was never acknowledged, or the journal has it.
 
@@ -19,6 +19,7 @@ use super::pieces::{Found, Pieces};
 use crate::catalog::ChainRecord;
 use crate::fs::{File, FileSystem, Open};
 use crate::ids::SegmentId;
+use crate::index::IndexEntry;
 use crate::segment::{NO_TIMESTAMP, SegmentSummary};
 
 /// A segment, and what is known of it before its bytes are looked at.
@@ -42,10 +43,14 @@ struct Walk<'a> {
     position: u64,
     /// The least offset that the next batch may have.
     next_offset: i64,
-    max_timestamp: i64,
+    /// Not known behind a damaged batch.
+    max_timestamp: Option<i64>,
 }
 
-/// Looks through a segment; the offset after its last record, if all of it could be looked at.
+/// Looks through a segment.
+///
+/// # Errors
+/// Of the file system.
 pub fn check(
     fs: &dyn FileSystem,
     chains: &Path,
@@ -53,39 +58,52 @@ pub fn check(
     place: &Place,
     summary: &mut Summary,
     report: &mut dyn FnMut(Finding),
-) -> io::Result<Option<i64>> {
+) -> io::Result<()> {
     let id = SegmentId { chain: expected.chain.id, base_offset: expected.summary.base_offset };
     let index = id.index_path(chains);
     let mut entries = Entries::open(fs, &index, &place.chain(id.chain))?;
     let place = place.log(chains, id);
     summary.segments += 1;
-    let Some((file, len)) = open(fs, &id.log_path(chains), expected, &place, report)? else { return Ok(None) };
+    let Some((file, len)) = open(fs, &id.log_path(chains), expected, &place, report)? else { return Ok(()) };
     let mut pieces = Pieces::new(file, len);
     let base = expected.summary.base_offset;
-    let mut walk = Walk { expected, place: &place, position: 0, next_offset: base, max_timestamp: NO_TIMESTAMP };
+    let mut walk = Walk { expected, place: &place, position: 0, next_offset: base, max_timestamp: Some(NO_TIMESTAMP) };
     loop {
-        let header = match pieces.batch(walk.position)? {
-            Found::Batch(header, true) => header,
-            Found::Batch(..) if expected.is_tail => break walk.tail(&mut pieces, report)?,
+        match pieces.batch(walk.position)? {
+            Found::End => break,
+            Found::Batch(header, true) => {
+                entries.compare(walk.position, &header, walk.max_timestamp, report)?;
+                walk.judge(&header, report);
+                walk.go_on(&header, summary);
+            }
+            Found::Batch(..) | Found::Nothing(_) if expected.is_tail => {
+                walk.tail(&mut pieces, report)?;
+                break;
+            }
             Found::Batch(header, false) => {
                 report(walk.here(&header).problem("the CRC of the batch is wrong"));
-                header
+                let end = walk.position + header.size() as u64;
+                // Its length may be as wrong as the rest.
+                match entries.behind(walk.position, report)?.filter(|entry| u64::from(entry.position) < end) {
+                    Some(entry) => walk.go_on_at(&entry),
+                    None => {
+                        walk.go_on(&header, summary);
+                        walk.max_timestamp = None;
+                    }
+                }
             }
-            Found::End => break,
-            Found::Nothing(_) if expected.is_tail => break walk.tail(&mut pieces, report)?,
             Found::Nothing(error) => {
-                let left = len - walk.position;
-                let text = format!("no batch: {error}; the {left} bytes from here on are not looked at");
+                let next = entries.behind(walk.position, report)?.filter(|entry| u64::from(entry.position) < len);
+                let end = next.map_or(len, |entry| entry.position.into());
+                let text = format!("no batch: {error}; the bytes from here to {end} are not looked at");
                 report(place.at(walk.position).offset(walk.next_offset).problem(text));
-                return Ok(None);
+                let Some(entry) = next else { return Ok(()) };
+                walk.go_on_at(&entry);
             }
-        };
-        entries.compare(walk.position, &header, walk.max_timestamp, report)?;
-        walk.judge(&header, report);
-        walk.go_on(&header, summary);
+        }
     }
     walk.finish(report);
-    Ok(Some(walk.next_offset))
+    Ok(())
 }
 
 /// The file, and how many bytes of it count.
@@ -102,7 +120,9 @@ fn open(
             let said = expected.summary.len;
             match expected.is_tail {
                 true => report(place.note("the last segment of an open chain is not there: it was never written")),
-                false if said > 0 => report(place.problem(format!("the file is not there, the catalog says {said} bytes"))),
+                false if said > 0 => {
+                    report(place.problem(format!("the file is not there, the catalog says {said} bytes")))
+                }
                 false => {}
             }
             return Ok(None);
@@ -154,11 +174,17 @@ impl Walk<'_> {
 
     fn go_on(&mut self, header: &BatchHeader, summary: &mut Summary) {
         self.position += header.size() as u64;
-        self.next_offset = self.next_offset.max(header.next_offset());
-        self.max_timestamp = self.max_timestamp.max(header.max_timestamp);
+        self.next_offset = header.next_offset();
+        self.max_timestamp = self.max_timestamp.map(|largest| largest.max(header.max_timestamp));
         summary.batches += 1;
         summary.records += u64::try_from(header.record_count).unwrap_or(0);
         summary.bytes += header.size() as u64;
+    }
+
+    fn go_on_at(&mut self, entry: &IndexEntry) {
+        self.position = entry.position.into();
+        self.next_offset = entry.offset;
+        self.max_timestamp = None;
     }
 
     /// What follows the last good batch of an open chain: space that was set aside, or what the next start cuts.

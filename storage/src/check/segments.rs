@@ -2,7 +2,6 @@
 //!
 //! What must always hold: a batch is in memory only when its records are asked for; what a record unpacks to is cut at what is printed.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -66,7 +65,7 @@ fn batch_line(at: u64, header: &BatchHeader, is_good: bool) -> String {
     );
     if header.has_producer_id() {
         let (id, epoch, sequence) = (header.producer_id, header.producer_epoch, header.base_sequence);
-        let _ = write!(line, ", producer {id} epoch {epoch} sequence {sequence}");
+        line.push_str(&format!(", producer {id} epoch {epoch} sequence {sequence}"));
     }
     let flags = [
         (header.is_transactional(), ", transactional"),
@@ -140,9 +139,13 @@ impl Field {
 fn escaped(bytes: &[u8]) -> String {
     bytes.utf8_chunks().fold(String::new(), |mut text, chunk| {
         for part in chunk.valid().chars() {
-            if part.is_control() || part == '"' || part == '\\' { text.extend(part.escape_default()) } else { text.push(part) }
+            if part.is_control() || part == '"' || part == '\\' {
+                text.extend(part.escape_default())
+            } else {
+                text.push(part)
+            }
         }
-        chunk.invalid().iter().for_each(|byte| drop(write!(text, "\\x{byte:02x}")));
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
         text
     })
 }

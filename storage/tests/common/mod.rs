@@ -125,16 +125,19 @@ impl Case {
         durable
     }
 
+    #[allow(dead_code)]
     pub fn read(&self, partition: usize, offset: i64) -> Bytes {
         self.log(partition).read(offset, usize::MAX, true, ReadUpTo::HighWatermark).unwrap().bytes
     }
 
     /// Base offsets of all batches, read from the first offset on.
+    #[allow(dead_code)]
     pub fn offsets_read(&self, partition: usize) -> Vec<i64> {
         self.offsets_read_from(partition, 0)
     }
 
     /// Base offsets of all batches from `next` on.
+    #[allow(dead_code)]
     pub fn offsets_read_from(&self, partition: usize, mut next: i64) -> Vec<i64> {
         let mut found = Vec::new();
         loop {
