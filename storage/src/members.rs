@@ -87,5 +87,9 @@ impl Member {
         if self.sweeper.join().is_err() {
             tracing::error!("the sweeper has panicked");
         }
+        // Before the lock goes: logs may keep the store for long, and who opens it anew must be alone with the catalog.
+        if self.store.check_alive().is_err() {
+            self.store.catalog.give_up();
+        }
     }
 }

@@ -27,7 +27,9 @@ fn look(dirs: &[&Path]) -> (Summary, Vec<String>) {
 /// A directory with a sealed chain of three segments with index entries, and the files of the longest of them.
 fn sealed() -> (Case, PathBuf, PathBuf) {
     let case = Case::with(catena_storage::LogConfig { segment_bytes: 40_000, ..config() }, 1);
-    (0..100).for_each(|_| drop(case.append(0, &batch(2, 1_000))));
+    for _ in 0..100 {
+        case.append(0, &batch(2, 1_000));
+    }
     case.storage.shutdown().unwrap();
     let mut logs = files(case.dir(), "log");
     logs.sort();
@@ -60,11 +62,15 @@ fn assert_only_problem(dir: &Path, parts: &[&str]) {
 #[test]
 fn a_directory_that_is_written_and_one_that_was_left_are_whole_and_stay_as_they_are() {
     let case = Case::new(3);
-    (0..60).for_each(|at| drop(case.append(at % 3, &batch(2, 500))));
+    for at in 0..60 {
+        case.append(at % 3, &batch(2, 500));
+    }
     let (summary, lines) = look(&[case.dir()]);
     assert!(lines.len() == 1 && lines[0].contains("a broker is at work here"), "{lines:#?}");
     let case = case.stopped();
-    (0..60).for_each(|at| drop(case.append(at % 3, &batch(2, 500))));
+    for at in 0..60 {
+        case.append(at % 3, &batch(2, 500));
+    }
     let Case { storage, .. } = &case;
     storage.shutdown().unwrap();
     let before = everything(case.dir());
@@ -153,7 +159,9 @@ fn entry(offset: i64, position: u32) -> [u8; 32] {
 #[test]
 fn what_follows_an_open_chain_is_what_the_next_start_cuts() {
     let case = Case::new(1);
-    (0..5).for_each(|_| drop(case.append(0, &batch(1, 500))));
+    for _ in 0..5 {
+        case.append(0, &batch(1, 500));
+    }
     let size = batch(1, 500).len();
     let log = files(case.dir(), "log").pop().unwrap();
     let journal = everything(case.dir());
@@ -171,7 +179,9 @@ fn what_follows_an_open_chain_is_what_the_next_start_cuts() {
 #[test]
 fn damaged_journals_and_catalogs_are_named() {
     let case = Case::new(1);
-    (0..5).for_each(|_| drop(case.append(0, &batch(1, 500))));
+    for _ in 0..5 {
+        case.append(0, &batch(1, 500));
+    }
     let journal = files(case.dir(), "journal").pop().unwrap();
     change(&journal, |bytes| bytes[4096 + 100] ^= 1);
     assert_only_problem(case.dir(), &[".journal", "position 4096", "a slot is damaged"]);

@@ -104,6 +104,8 @@ struct Stopped {
 
 impl Stopped {
     fn start(self) -> Case {
+        let known = dirs(self.root.path(), self.count).into_iter().filter(|dir| dir.join("catena.store").exists());
+        common::assert_whole(&known.collect::<Vec<_>>());
         let storage = open(&self.disk, &dirs(self.root.path(), self.count));
         Case { storage, disk: self.disk, root: self.root, count: self.count }
     }
@@ -203,6 +205,8 @@ fn a_disk_that_comes_back_brings_its_records_back() {
     case.disk.mend();
     wait_until("the store is back", || case.can_read_all());
     assert_eq!(read_on(&case.log(0), 0), [0, 1]);
+    // Once the catalog of the store that had failed was let go of later, and wrote its last word over the new one's.
+    common::assert_whole(&dirs(case.root.path(), 2));
     let case = case.crash().start();
     assert_eq!(read_on(&case.log(0), 0), [0, 1]);
     assert_eq!(case.append(0, &batch(1, 10)), 2);

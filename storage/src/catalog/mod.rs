@@ -16,6 +16,7 @@ mod events;
 mod row;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
@@ -57,6 +58,7 @@ pub struct Catalog {
     path: PathBuf,
     store: StoreId,
     database: Mutex<Held>,
+    given_up: Arc<AtomicBool>,
 }
 
 /// The database, between calls.
@@ -83,7 +85,7 @@ impl Catalog {
     /// # Errors
     /// Of the file system, and when the file is no catalog.
     pub fn open(fs: Arc<dyn FileSystem>, path: PathBuf, store: StoreId) -> Result<Self, CatalogError> {
-        let catalog = Self { fs, path, store, database: Mutex::new(Held::Closed) };
+        let catalog = Self { fs, path, store, database: Mutex::new(Held::Closed), given_up: Arc::default() };
         *catalog.lock() = Held::Open(catalog.open_database().map_err(CatalogError::of)?);
         let tables = |transaction: &WriteTransaction| {
             transaction.open_table(META)?;
@@ -101,6 +103,12 @@ impl Catalog {
     /// Whose catalog it is.
     pub fn store(&self) -> StoreId {
         self.store
+    }
+
+    /// Nothing is read or written from now on, whoever still has it: the store has failed, and may be opened anew.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        *self.lock() = Held::Failed("the store has failed".into());
     }
 
     /// The counters as they stand. Of several stores the largest count.
@@ -310,7 +318,9 @@ impl Catalog {
 
     fn open_database(&self) -> Outcome<Database> {
         let file = self.fs.open(&self.path, Open::WriteOrCreate)?;
-        Ok(Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(Backend(file))?)
+        Ok(Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(Backend { file, given_up: self.given_up.clone() })?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

@@ -195,6 +195,7 @@ impl Case {
     pub fn crashed_with(self, happen: impl FnOnce(&Path)) -> Self {
         let Self { storage, dir, options, .. } = self;
         drop(storage);
+        assert_whole(&[dir.path().to_owned()]);
         happen(dir.path());
         let (storage, report) = Storage::open(&[dir.path().to_owned()], options.clone()).unwrap();
         Self { storage, report, dir, options }
@@ -225,4 +226,15 @@ pub fn files(dir: &Path, kind: &str) -> Vec<PathBuf> {
 #[allow(dead_code)]
 pub fn remove_journal(dir: &Path) {
     files(dir, "journal").iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+/// What a broker left is whole, whatever it left undone.
+#[allow(dead_code)]
+pub fn assert_whole(dirs: &[PathBuf]) {
+    let fs: Arc<dyn catena_storage::fs::FileSystem> = Arc::new(catena_storage::fs::RealFileSystem);
+    let mut problems = Vec::new();
+    let mut note =
+        |finding: catena_storage::check::Finding| problems.extend(finding.is_problem.then(|| finding.to_string()));
+    let summary = catena_storage::check::check(&fs, dirs, &mut note).unwrap();
+    assert!(summary.problems == 0, "{summary}: {problems:#?}");
 }
