@@ -49,11 +49,13 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
     settle(&options.fs, &found, &mut known).map_err(damaged)?;
     let (store, lock) = found.into_store(options);
     let member = member(&store, lock, &shared.stores, options).map_err(io)?;
+    reserve(shared, &store).map_err(damaged)?;
     shared.stores.put(store.clone());
     shared.members.add(member);
-    let reservations =
-        shared.logs().iter().filter_map(|log| log.reservation_now()).map(Row::Reservation).collect::<Vec<_>>();
-    store.catalog.learn(&reservations).map_err(damaged)?;
+    // For chains that were opened meanwhile.
+    if let Err(error) = reserve(shared, &store) {
+        store.catalog_failed(error);
+    }
     shared.stores.alive().iter().for_each(|from| shared.stores.spread(from));
     let places = Places::of(&shared.stores, &options.fs);
     for log in shared.logs() {
@@ -64,4 +66,11 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
         }
     }
     Ok(store)
+}
+
+/// Sets offsets aside for every chain that is open elsewhere: before the store counts, so that a start with it alone uses none of them.
+fn reserve(shared: &Shared, store: &Store) -> Result<(), StoreError> {
+    let logs = shared.logs();
+    let reservations = logs.iter().filter_map(|log| log.reservation_now()).map(Row::Reservation);
+    store.catalog.learn(&reservations.collect::<Vec<_>>())
 }

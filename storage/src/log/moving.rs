@@ -94,7 +94,8 @@ impl PartitionLog {
         // If this fails the original goes at the next start, when both are seen.
         let gone = Row::ChainGone(self.id, first.id.chain);
         home.catalog.apply(&[gone]).map_err(|error| failed(&home, error))?;
-        moved.original.iter().for_each(|segment| segment.remove_files());
+        let delay = self.file_delete_delay();
+        moved.original.iter().for_each(|segment| segment.retire(delay));
         Ok(())
     }
 
