@@ -27,6 +27,8 @@ pub mod class {
     pub const CONSUMER_GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     /// `kafka-groups`
     pub const GROUPS: &str = "org.apache.kafka.tools.GroupsCommand";
+    /// `kafka-delete-records`
+    pub const DELETE_RECORDS: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
     /// `kafka-get-offsets`
     pub const GET_OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
     /// `kafka-configs`

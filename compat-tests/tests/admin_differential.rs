@@ -332,6 +332,41 @@ fn topics_are_deleted_by_name_and_by_id_alike() {
 }
 
 #[test]
+fn records_that_are_not_there_are_deleted_alike() {
+    let of = |topic: &str, partitions: &[(i32, i64)]| {
+        let partition = |(index, offset): &(i32, i64)| json!({"partitionIndex": index, "offset": offset});
+        json!({"name": topic, "partitions": partitions.iter().map(partition).collect::<Vec<_>>()})
+    };
+    let delete =
+        |version, topics: &[Value]| ask("DELETE_RECORDS", version, json!({"topics": topics, "timeoutMs": 9000}));
+    let compact = topic("compacted-records", 1, 1, &[("cleanup.policy", Some("compact"))]);
+    let both = topic("both-records", 1, 1, &[("cleanup.policy", Some("compact,delete"))]);
+    let mut questions = vec![
+        create(7, &[topic("no-records", 2, 1, &[]), compact, both]),
+        known("no-records"),
+        known("compacted-records"),
+        known("both-records"),
+    ];
+    for version in 0..=2 {
+        questions.push(delete(version, &[of("no-records", &[(0, 0), (1, -1)])]));
+    }
+    for offset in [1, -2, i64::MAX, i64::MIN] {
+        questions.push(delete(2, &[of("no-records", &[(0, offset), (1, 0)])]));
+    }
+    questions.extend([
+        delete(2, &[of("no-records", &[(2, 0), (-1, 0), (i32::MAX, -1)]), of("no-such-records", &[(0, 0)])]),
+        delete(2, &[of("no-records", &[(0, 7), (0, 0)])]),
+        delete(2, &[of("no-records", &[(0, 0)]), of("no-records", &[(0, 7)])]),
+        delete(2, &[of("compacted-records", &[(0, -1)])]),
+        delete(2, &[of("compacted-records", &[(0, 9)]), of("both-records", &[(0, -1)])]),
+        delete(2, &[]),
+        delete(2, &[of("no-records", &[])]),
+        delete(2, &[of("", &[(0, 0)])]),
+    ]);
+    assert_alike(&questions);
+}
+
+#[test]
 fn partitions_are_described_in_the_same_pages() {
     let page = |names: &[&str], limit: i32, cursor: Option<(&str, i32)>| {
         let topics: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();

@@ -1,8 +1,9 @@
-//! The edges: cold and damaged data, many partitions, many and bad clients, frames that are none, a full disk, no open files, a bad start, a hasty stop.
+//! The edges: cold, damaged and deleted data, many partitions, many and bad clients, frames that are none, a full disk, no open files, a bad start, a hasty stop.
 //!
 //! Each test states exactly what a client or an operator sees, and that everybody else is served meanwhile.
 
 mod cold;
+mod deletion;
 mod disk;
 mod files;
 mod frames;

@@ -7,6 +7,7 @@
 mod api_versions;
 mod configs;
 mod console;
+mod deletion;
 mod groups;
 mod log_dirs;
 mod offsets;
