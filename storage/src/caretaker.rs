@@ -30,13 +30,13 @@ pub fn delete_records(shared: &Shared, wanted: &[(Arc<PartitionLog>, i64)]) -> V
         Some((log.clone(), trim))
     });
     let trimmed = trim(shared, &planned.collect::<Vec<_>>());
-    let answer = |((log, _), plan): (&(Arc<PartitionLog>, i64), Result<Option<Trim>, DeleteRecordsError>)| {
+    let answered = wanted.iter().zip(plans).map(|((log, _), plan)| {
         if plan?.is_some() {
             trimmed.clone()?;
         }
         Ok(log.offsets().log_start)
-    };
-    wanted.iter().zip(plans).map(answer).collect()
+    });
+    answered.collect()
 }
 
 /// Deletes what the settings of each log do not keep; see `Storage::apply_retention`.

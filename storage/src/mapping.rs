@@ -526,7 +526,7 @@ mod tests {
     fn who_has_a_removed_file_goes_on_and_the_last_one_closes_it() {
         let fixture = Fixture::new(2);
         let files: Vec<_> = (0..3).map(|at| fixture.create(at)).collect();
-        files.iter().for_each(|file| drop(file.append([b"abc", b"def"]).unwrap()));
+        files.iter().for_each(|file| assert_eq!(file.append([b"abc", b"def"]).unwrap(), 0));
         files.iter().for_each(|file| file.remove().unwrap());
         files.iter().for_each(|file| file.remove().unwrap());
         assert_eq!(fixture.open_now(), 2);

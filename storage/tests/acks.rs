@@ -71,13 +71,17 @@ fn records_behind_the_first_are_seen_at_once_and_survive_the_death_of_the_proces
 fn a_new_segment_and_many_bytes_bring_a_commit() {
     let case = Case::with(LogConfig { segment_bytes: 100_000, ..in_memory() }, 1);
     let log = case.log(0);
-    (0..50).for_each(|_| drop(acknowledged(&log, 9_000)));
+    (0..50).for_each(|_| {
+        acknowledged(&log, 9_000);
+    });
     assert!((2..30).contains(&commits(&case.storage)), "{}", commits(&case.storage));
     assert_eq!(case.offsets_read(0).len(), 50);
 
     let case = Case::with(in_memory(), 1);
     let log = case.log(0);
-    (0..130).for_each(|_| drop(acknowledged(&log, 1_000_000)));
+    (0..130).for_each(|_| {
+        acknowledged(&log, 1_000_000);
+    });
     assert!((2..6).contains(&commits(&case.storage)), "every 64 MiB: {}", commits(&case.storage));
 }
 
@@ -87,7 +91,9 @@ fn flush_messages_brings_a_commit_before_the_acknowledgement() {
     let log = case.log(0);
     acknowledged(&log, 10);
     let before = commits(&case.storage);
-    (0..100).for_each(|_| drop(acknowledged(&log, 10)));
+    (0..100).for_each(|_| {
+        acknowledged(&log, 10);
+    });
     assert_eq!(commits(&case.storage) - before, 10);
 }
 
@@ -96,9 +102,13 @@ fn flush_ms_brings_a_commit_when_nobody_writes_any_more() {
     let case = Case::with(LogConfig { flush_ms: 30, ..in_memory() }, 2);
     let logs = [case.log(0), case.log(1)];
     for round in 0..3 {
-        logs.iter().for_each(|log| drop(acknowledged(log, 10)));
+        logs.iter().for_each(|log| {
+            acknowledged(log, 10);
+        });
         let before = commits(&case.storage);
-        logs.iter().for_each(|log| drop(acknowledged(log, 10)));
+        logs.iter().for_each(|log| {
+            acknowledged(log, 10);
+        });
         eventually(&format!("round {round} is flushed"), || commits(&case.storage) > before);
     }
 }
@@ -139,7 +149,9 @@ fn a_loss_of_power_takes_what_was_not_flushed_and_nothing_before_it() {
         let config = LogConfig { flush_messages: 50, ..in_memory() };
         let machine = Machine::new(1);
         let (storage, log) = start(&machine, &config);
-        (0..170).for_each(|_| drop(acknowledged(&log, 500)));
+        (0..170).for_each(|_| {
+            acknowledged(&log, 500);
+        });
         let machine = machine.after_power_loss(seed);
         drop((log, storage));
         let (storage, log) = start(&machine, &config);
@@ -162,7 +174,9 @@ fn a_loss_of_power_takes_what_was_not_flushed_and_nothing_before_it() {
 fn a_log_that_goes_back_to_the_disk_makes_everything_durable_with_its_next_commit() {
     let machine = Machine::new(1);
     let (storage, log) = start(&machine, &in_memory());
-    (0..100).for_each(|_| drop(acknowledged(&log, 500)));
+    (0..100).for_each(|_| {
+        acknowledged(&log, 500);
+    });
     drop((log, storage));
     let (storage, log) = start(&machine, &config());
     acknowledged(&log, 500);

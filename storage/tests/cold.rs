@@ -29,7 +29,9 @@ fn try_read(case: &Case, offset: i64) -> Result<Bytes, ReadError> {
 /// A stopped and started case with so many batches of ten records, about 2 KiB each.
 fn sealed(batches: usize) -> Case {
     let case = Case::new(1);
-    (0..batches).for_each(|_| drop(case.append(0, &batch(10, 2_000))));
+    (0..batches).for_each(|_| {
+        case.append(0, &batch(10, 2_000));
+    });
     case.stopped()
 }
 
@@ -64,7 +66,9 @@ fn batches(path: &PathBuf) -> Vec<(usize, BatchHeader)> {
 #[test]
 fn what_this_start_has_appended_is_there_at_once() {
     let case = Case::new(1);
-    (0..100).for_each(|_| drop(case.append(0, &batch(10, 2_000))));
+    (0..100).for_each(|_| {
+        case.append(0, &batch(10, 2_000));
+    });
     for offset in [0, 5, 500, 999] {
         assert_eq!(read_now(&case, offset).unwrap(), case.read(0, offset));
     }
@@ -86,7 +90,9 @@ fn after_a_start_the_first_reader_waits_and_checks_and_the_next_does_not_wait() 
 #[test]
 fn a_reader_that_goes_through_a_cold_log_gets_every_batch() {
     let case = Case::with(LogConfig { segment_bytes: 300_000, ..config() }, 1);
-    (0..400).for_each(|_| drop(case.append(0, &batch(10, 2_000))));
+    (0..400).for_each(|_| {
+        case.append(0, &batch(10, 2_000));
+    });
     let case = case.stopped();
     case.files("log").iter().chain(&case.files("index")).for_each(drop_from_memory);
     assert_eq!(case.offsets_read(0), (0..400).map(|at| at * 10).collect::<Vec<_>>());
@@ -99,7 +105,9 @@ fn a_reader_that_goes_through_a_cold_log_gets_every_batch() {
 #[test]
 fn a_batch_larger_than_a_read_is_given_whole() {
     let case = Case::with(LogConfig { max_message_bytes: 8 << 20, ..config() }, 1);
-    [2_000, 3 << 20, 2_000].into_iter().for_each(|bytes| drop(case.append(0, &batch(10, bytes))));
+    [2_000, 3 << 20, 2_000].into_iter().for_each(|bytes| {
+        case.append(0, &batch(10, bytes));
+    });
     let before = case.read(0, 10);
     let case = case.stopped();
     let read = try_read(&case, 15).unwrap();
@@ -156,7 +164,9 @@ fn behind_a_damaged_header_the_log_goes_on_where_the_index_knows_a_batch() {
 #[test]
 fn a_timestamp_in_a_damaged_batch_is_an_error_and_not_a_wrong_offset() {
     let case = Case::new(1);
-    (0..50).for_each(|at| drop(case.append(0, &timed(10, common::T0 + at * 10))));
+    (0..50).for_each(|at| {
+        case.append(0, &timed(10, common::T0 + at * 10));
+    });
     let case = case.stopped();
     let path = the_log(&case);
     let (at, _) = batches(&path)[20];

@@ -159,7 +159,9 @@ fn a_producer_is_known_by_the_batch_that_is_left_of_it() {
         builder.build().unwrap()
     };
     let mut case = Case::with(compacted(), 1);
-    (0..4).for_each(|at| drop(case.append(0, &batch(5 * at))));
+    (0..4).for_each(|at| {
+        case.append(0, &batch(5 * at));
+    });
     for round in 0..40 {
         case.append(0, &keyed(0..25, round));
     }

@@ -13,7 +13,9 @@ fn small() -> LogConfig {
 }
 
 fn fill(case: &Case, batches: usize) {
-    (0..batches).for_each(|_| drop(case.append(0, &batch(1, 1_000))));
+    (0..batches).for_each(|_| {
+        case.append(0, &batch(1, 1_000));
+    });
 }
 
 fn delete(case: &Case, up_to: i64) -> Result<i64, DeleteRecordsError> {

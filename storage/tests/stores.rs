@@ -216,7 +216,9 @@ fn a_disk_that_comes_back_brings_its_records_back() {
 fn a_start_without_a_store_knows_its_topics_and_uses_none_of_its_offsets() {
     let case = Case::new(2, 4);
     let homes: Vec<usize> = (0..4).map(|partition| case.store_of(partition)).collect();
-    (0..12).for_each(|at| drop(case.append(at % 4, &batch(3, 100))));
+    (0..12).for_each(|at| {
+        case.append(at % 4, &batch(3, 100));
+    });
     let stopped = case.crash();
     stopped.lose(homes[0]);
     let case = stopped.start();

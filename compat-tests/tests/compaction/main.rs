@@ -206,9 +206,9 @@ fn groups_come_back_from_their_compacted_topic() {
     wait_for("compacted __consumer_offsets", || (kept(&mut connection) < rounds as usize * 200 / 2).then_some(()));
     for crash in [true, false, true] {
         if crash {
-            catena.kill()
+            catena.kill();
         } else {
-            drop(catena.terminate())
+            let _ = catena.terminate();
         }
         catena.restart();
         connection = Connection::to(&catena).unwrap();

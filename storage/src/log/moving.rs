@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::chain::OpenChain;
+use super::trim::file_delete_delay;
 use super::{PartitionLog, SwapError};
 use crate::catalog::{ChainRecord, Row};
 use crate::error::StoreError;
@@ -94,7 +95,7 @@ impl PartitionLog {
         // If this fails the original goes at the next start, when both are seen.
         let gone = Row::ChainGone(self.id, first.id.chain);
         home.catalog.apply(&[gone]).map_err(|error| failed(&home, error))?;
-        let delay = self.file_delete_delay();
+        let delay = file_delete_delay(&self.config());
         moved.original.iter().for_each(|segment| segment.retire(delay));
         Ok(())
     }

@@ -1,4 +1,7 @@
 //! A store in a temporary directory with one topic, that can be stopped, crashed and started again.
+//!
+//! Each file of tests uses some of it.
+#![allow(dead_code)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +23,6 @@ const TOPIC: &str = "t";
 pub struct Case {
     pub storage: Arc<Storage>,
     /// What its start did.
-    #[allow(dead_code)]
     pub report: RecoveryReport,
     dir: TempDir,
     options: StorageOptions,
@@ -47,7 +49,6 @@ pub fn batch(records: usize, bytes: usize) -> Bytes {
 }
 
 /// A batch whose records are a millisecond apart.
-#[allow(dead_code)]
 pub fn timed(records: i64, first: i64) -> Bytes {
     let mut builder = BatchBuilder::new();
     (0..records).for_each(|at| {
@@ -57,7 +58,6 @@ pub fn timed(records: i64, first: i64) -> Bytes {
 }
 
 /// A batch of an idempotent producer.
-#[allow(dead_code)]
 pub fn idempotent(producer: i64, epoch: i16, sequence: i32, records: usize) -> Bytes {
     let mut builder = BatchBuilder::new().with_producer(producer, epoch, sequence);
     (0..records).for_each(|_| {
@@ -75,7 +75,6 @@ impl Case {
         Self::made(config, 16 << 20, partitions)
     }
 
-    #[allow(dead_code)]
     pub fn with_journal(bytes: u64, partitions: u32) -> Self {
         Self::made(config(), bytes, partitions)
     }
@@ -84,7 +83,6 @@ impl Case {
         Self::with_options(config, StorageOptions { journal_segment_bytes, ..StorageOptions::default() }, partitions)
     }
 
-    #[allow(dead_code)]
     pub fn with_options(config: LogConfig, options: StorageOptions, partitions: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cleaner = CleanerOptions { backoff: Duration::from_millis(5), ..CleanerOptions::default() };
@@ -155,7 +153,6 @@ impl Case {
     }
 
     /// Waits until so many segment files are left.
-    #[allow(dead_code)]
     pub fn await_files(&self, count: usize) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.files("log").len() != count {
@@ -164,23 +161,19 @@ impl Case {
         }
     }
 
-    #[allow(dead_code)]
     pub fn files(&self, kind: &str) -> Vec<PathBuf> {
         files(self.dir.path(), kind)
     }
 
-    #[allow(dead_code)]
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
     /// With other settings from the next start on.
-    #[allow(dead_code)]
     pub fn reconfigured(self, config: LogConfig) -> Self {
         Self { options: StorageOptions { log_defaults: config, ..self.options }, ..self }
     }
 
-    #[allow(dead_code)]
     pub fn stopped(self) -> Self {
         self.storage.shutdown().unwrap();
         self.crashed()
@@ -202,7 +195,6 @@ impl Case {
     }
 }
 
-#[allow(dead_code)]
 pub struct Durable {
     pub base_offset: i64,
     pub duplicate: bool,
@@ -223,7 +215,6 @@ pub fn files(dir: &Path, kind: &str) -> Vec<PathBuf> {
     found
 }
 
-#[allow(dead_code)]
 pub fn remove_journal(dir: &Path) {
     files(dir, "journal").iter().for_each(|path| std::fs::remove_file(path).unwrap());
 }

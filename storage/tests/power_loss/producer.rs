@@ -69,12 +69,14 @@ impl Producer {
                 None => drop(self.unanswered.pop_back()),
             }
             let waits = in_flight.len() >= IN_FLIGHT_MAX || dice.random_bool(0.3);
-            let oldest = in_flight.pop_front_if(|_| waits);
+            let oldest = if waits { in_flight.pop_front() } else { None };
             if !oldest.is_none_or(|oldest| self.is_acknowledged(life, oldest, &waiting)) {
                 break;
             }
         }
-        in_flight.into_iter().for_each(|oldest| drop(self.is_acknowledged(life, oldest, &waiting)));
+        in_flight.into_iter().for_each(|oldest| {
+            self.is_acknowledged(life, oldest, &waiting);
+        });
         self.unanswered.extend(again);
     }
 
