@@ -1,6 +1,5 @@
 //! Reading what is not in memory, and what the disk gave back changed.
 
-#[allow(dead_code)]
 mod common;
 
 use std::fs::File;
