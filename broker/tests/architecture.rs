@@ -46,10 +46,17 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() {
             rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_of_tests(&path) {
             found.push(path);
         }
     }
+}
+
+/// A file of unit tests alone: `tests.rs`, `pass_tests.rs`, `tests/random.rs`.
+fn is_of_tests(path: &Path) -> bool {
+    let is_tests =
+        |part: &std::ffi::OsStr| part.to_str().is_some_and(|part| part.trim_end_matches(".rs").ends_with("tests"));
+    path.file_name().is_some_and(is_tests) || path.parent().and_then(Path::file_name).is_some_and(is_tests)
 }
 
 /// Line comments blanked, and everything from the unit tests on: tests may do what the code may not.

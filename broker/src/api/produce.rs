@@ -29,7 +29,7 @@ use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, Partitio
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
-use crate::api::record_errors;
+use super::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
 
