@@ -104,8 +104,7 @@ struct Stopped {
 
 impl Stopped {
     fn start(self) -> Case {
-        let known = dirs(self.root.path(), self.count).into_iter().filter(|dir| dir.join("catena.store").exists());
-        common::assert_whole(&known.collect::<Vec<_>>());
+        common::assert_whole(&dirs(self.root.path(), self.count));
         let storage = open(&self.disk, &dirs(self.root.path(), self.count));
         Case { storage, disk: self.disk, root: self.root, count: self.count }
     }

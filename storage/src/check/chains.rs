@@ -42,8 +42,15 @@ fn partition(check: &mut Check<'_>, union: &Union, topic: &TopicRecord, index: u
         let place = check.place_of(chain.row.id.store).partition(&name).chain(chain.row.id);
         let end_before = before.and_then(|before| before.end);
         if let Some(end) = end_before.filter(|end| *end < chain.row.start) {
-            let text = format!("the chain before ends with offset {end}, this one begins with {}", chain.row.start);
-            check.tell(place.offset(end).problem(text));
+            let text = format!("no chain has the offsets from here to {}", chain.row.start);
+            let here = place.offset(end);
+            // While a store was away, another one may have gone on behind what was reserved for it.
+            let several = union.stores.len() > 1;
+            check.tell(if several {
+                here.note(text + ": they were reserved, or are lost")
+            } else {
+                here.problem(text)
+            });
         }
         before = Some(chain);
         check.summary.chains += 1;
@@ -77,11 +84,12 @@ fn segments(check: &mut Check<'_>, dir: PathBuf, chain: &ChainRecord, place: &Pl
             summary: *summary,
             limit,
             is_tail: chain.end.is_none() && at + 1 == chain.segments.len(),
-            mended_by_journal: check.mended.contains(&id),
         };
+        let is_mended = check.mended.contains(&id);
         let Check { fs, summary, report, .. } = check;
         let mut problems = 0;
         let mut tell = |finding: super::Finding| {
+            let finding = if is_mended { finding.unless_mended() } else { finding };
             problems += u64::from(finding.is_problem);
             report(finding);
         };

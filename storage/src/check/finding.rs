@@ -78,6 +78,14 @@ pub struct Finding {
     text: String,
 }
 
+impl Finding {
+    /// The same in a segment for which the journal has bytes.
+    pub(super) fn unless_mended(self) -> Self {
+        let text = format!("{} (the journal has bytes for this segment: look again after the next start)", self.text);
+        Self { is_problem: false, text, ..self }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weight = if self.is_problem { "problem" } else { "note" };

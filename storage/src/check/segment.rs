@@ -4,7 +4,8 @@
 //! 2. Batch after batch: header, CRC, offsets, leader epoch, timestamp, and what the index says of it.
 //! 3. A batch with a wrong CRC is told and stepped over. Where no batch is, the index says where the next one begins.
 //!
-//! What must always hold: the tail of an open chain may end in anything: it was never acknowledged, or the journal has it.
+//! What must always hold: the tail of an open chain may end in anything: it was never acknowledged, or the journal has it. The journal may have
+//! bytes of its other segments too: who knows that takes what is found here for a note.
 
 use std::io;
 use std::path::Path;
@@ -32,8 +33,6 @@ pub struct Expected<'a> {
     pub limit: Option<i64>,
     /// Whether it is the last one of an open chain: its length is not known.
     pub is_tail: bool,
-    /// Whether the journal has bytes for it that it lacks.
-    pub mended_by_journal: bool,
 }
 
 /// Where a look through the batches has got to.
@@ -200,8 +199,7 @@ impl Walk<'_> {
         }
         let Some(end) = last else { return Ok(()) };
         let rest = end - self.position;
-        let unless = if self.expected.mended_by_journal { ", unless the journal mends them" } else { "" };
-        let text = format!("the next start cuts {rest} bytes from here on that are no whole batch{unless}");
+        let text = format!("the next start cuts {rest} bytes from here on that are no whole batch");
         report(self.place.at(self.position).offset(self.next_offset).note(text));
         Ok(())
     }

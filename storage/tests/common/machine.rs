@@ -1,5 +1,8 @@
 //! A computer with a disk that can lose power and fail, and some stores on it.
 
+#[path = "whole.rs"]
+mod whole;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,6 +59,8 @@ impl Machine {
         self.disk.power_off();
         let target = directory();
         self.disk.left_behind(seed, target.path()).unwrap();
+        let stores = (0..self.stores).map(|store| target.path().join(format!("store-{store}")));
+        whole::assert_whole(&stores.collect::<Vec<_>>());
         Self::with(target, self.stores)
     }
 }

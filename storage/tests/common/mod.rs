@@ -3,6 +3,8 @@
 //! Each file of tests uses some of it.
 #![allow(dead_code)]
 
+mod whole;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use catena_storage::{
     Storage, StorageOptions, Topic,
 };
 use tempfile::TempDir;
+#[allow(unused_imports)]
+pub use whole::assert_whole;
 
 /// The time of the tests, milliseconds since 1970.
 pub const T0: i64 = 1_800_000_000_000;
@@ -217,15 +221,4 @@ pub fn files(dir: &Path, kind: &str) -> Vec<PathBuf> {
 
 pub fn remove_journal(dir: &Path) {
     files(dir, "journal").iter().for_each(|path| std::fs::remove_file(path).unwrap());
-}
-
-/// What a broker left is whole, whatever it left undone.
-#[allow(dead_code)]
-pub fn assert_whole(dirs: &[PathBuf]) {
-    let fs: Arc<dyn catena_storage::fs::FileSystem> = Arc::new(catena_storage::fs::RealFileSystem);
-    let mut problems = Vec::new();
-    let mut note =
-        |finding: catena_storage::check::Finding| problems.extend(finding.is_problem.then(|| finding.to_string()));
-    let summary = catena_storage::check::check(&fs, dirs, &mut note).unwrap();
-    assert!(summary.problems == 0, "{summary}: {problems:#?}");
 }
