@@ -140,9 +140,9 @@ impl Rounds {
             Ok(()) => {
                 let reservations: Vec<_> = pending.iter().filter_map(|pending| pending.reservation).collect();
                 self.stores.reserve(&self.store, &reservations);
+                self.store.counters.commits.fetch_add(1, Ordering::Relaxed);
                 pending.iter().for_each(|pending| pending.log.committed(pending));
                 self.hand_over_complete(&pending);
-                self.store.counters.commits.fetch_add(1, Ordering::Relaxed);
                 false
             }
             Err(error) => self.give_up(pending, gathered.left, &error),
