@@ -1,8 +1,6 @@
 //! `catena.acks.all=memory`: what is acknowledged at once, when it becomes durable, and what a loss of power takes.
 
 mod common;
-#[path = "common/machine.rs"]
-mod machine;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +10,8 @@ use catena_protocol::batch::BatchHeader;
 use catena_storage::{
     AcksAll, AppendOrigin, Appended, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions,
 };
+use common::machine::Machine;
 use common::{Case, T0, batch, config};
-use machine::Machine;
 
 const SOON: Duration = Duration::from_secs(20);
 

@@ -6,8 +6,7 @@
 //! works a moment later. Any other fault may end the store until the next start. At the end the store is started on a healthy disk,
 //! and once more after a loss of power.
 
-#[path = "common/machine.rs"]
-mod machine;
+mod common;
 #[path = "common/model.rs"]
 mod model;
 
@@ -24,7 +23,7 @@ use catena_storage::{
     StoreError, TopicError,
 };
 
-use machine::Machine;
+use common::machine::Machine;
 use model::{Model, Name, Partition};
 
 /// Occurrences of one kind of operation that are tried at most.

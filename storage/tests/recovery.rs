@@ -1,8 +1,6 @@
 //! What a crash leaves behind, piece by piece: torn, missing, half-made, and a recovery that is itself cut short.
 
 mod common;
-#[path = "common/machine.rs"]
-mod machine;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catena_storage::{AppendOrigin, LogConfig, NewTopic, PartitionLog, ReadUpTo, Storage, StorageOptions};
+use common::machine::Machine;
 use common::{Case, T0, batch, config};
-use machine::Machine;
 
 const SECTOR: usize = 512;
 

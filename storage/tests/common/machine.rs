@@ -1,14 +1,13 @@
 //! A computer with a disk that can lose power and fail, and some stores on it.
 
-#[path = "whole.rs"]
-mod whole;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catena_storage::fs::faulty::{Fault, FaultyFileSystem};
 use catena_storage::{OpenError, Storage, StorageOptions};
 use tempfile::TempDir;
+
+use super::whole;
 
 /// Where the disk is mounted.
 const ROOT: &str = "/stores";

@@ -3,6 +3,7 @@
 //! Each file of tests uses some of it.
 #![allow(dead_code)]
 
+pub mod machine;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -8,8 +8,8 @@
 //! `CATENA_POWER_ROUNDS` (300) says how many rounds, `CATENA_POWER_SEED` which round to play alone. A seed fixes all choices, but not how
 //! threads take turns: a failure may need several attempts to show again.
 
-#[path = "../common/machine.rs"]
-mod machine;
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../common/model.rs"]
 mod model;
 mod producer;

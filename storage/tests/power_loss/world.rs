@@ -8,7 +8,7 @@ use catena_storage::{LogConfig, NewTopic, Storage, StorageOptions, TopicError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::machine::Machine;
+use super::common::machine::Machine;
 use super::model::{Model, Name};
 use super::producer::Producer;
 
