@@ -65,6 +65,8 @@ fn once(topics: Vec<DeleteRecordsTopic>) -> Wanted {
             }
         }
     }
+    // Answers are gathered from partitions: a topic without any has none.
+    wanted.retain(|(_, partitions)| !partitions.is_empty());
     wanted
 }
 
