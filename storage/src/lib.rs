@@ -43,6 +43,7 @@ mod producer_upkeep;
 mod reading;
 mod record_check;
 mod recovery;
+mod reserve;
 mod retention;
 mod returning;
 mod segment;

@@ -12,6 +12,7 @@ use crate::catalog::{Catalog, CatalogError, Row, RowKey, StoreRecord};
 use crate::error::OpenError;
 use crate::fs::{self, Entry, File, FileSystem, Open};
 use crate::ids::StoreId;
+use crate::reserve::RESERVE_FILE;
 use crate::store::{chains_dir, journal_dir};
 
 const IDENTITY_FILE: &str = "catena.store";
@@ -29,7 +30,7 @@ const STORE_ID: &str = "store.id=";
 /// An identity file is never longer, bytes.
 const IDENTITY_MAX: usize = 1024;
 /// Names that a creation cut short may leave behind, and the one every new file system has.
-const OURS: [&str; 6] = [NEW_IDENTITY_FILE, LOCK_FILE, CATALOG_FILE, "chains", "journal", "lost+found"];
+const OURS: [&str; 7] = [NEW_IDENTITY_FILE, LOCK_FILE, CATALOG_FILE, RESERVE_FILE, "chains", "journal", "lost+found"];
 
 /// A directory that is ours, locked.
 pub struct Opened {

@@ -160,6 +160,7 @@ impl Store {
     pub fn look_for_room(&self) {
         let Ok(space) = self.fs.space(&self.dir) else { return };
         self.available_bytes.store(space.available, Ordering::Relaxed);
+        self.catalog.reserve().keep(space);
         let reserve = RESERVE_BYTES.min(space.total / 20);
         self.reserve_bytes.store(reserve, Ordering::Relaxed);
         if space.available < reserve {

@@ -4,8 +4,6 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
-import org.apache.kafka.clients.admin.RecordsToDelete;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.config.ConfigResource;
 
@@ -18,7 +16,6 @@ final class Unsupported {
         Broker broker = new Broker(arguments[0], arguments[1]);
         Report report = new Report("unsupported");
         String topic = broker.topic("unsupported", 1);
-        TopicPartition partition = new TopicPartition(topic, 0);
         long begin = System.nanoTime();
         report.outcome("transactional producer", () -> {
             try (var producer = broker.producer("transactional.id", broker.name("transaction"), "max.block.ms", 15_000)) {
@@ -37,9 +34,7 @@ final class Unsupported {
             ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
             AlterConfigOp change = new AlterConfigOp(new ConfigEntry("retention.ms", "1"), AlterConfigOp.OpType.SET);
             report.outcome("change of a topic's settings", () -> admin.incrementalAlterConfigs(Map.of(resource, List.of(change))).all().get());
-            report.outcome("deletion of records", () -> admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(0))).all().get());
             report.outcome("access rules", () -> admin.describeAcls(AclBindingFilter.ANY).values().get().size());
-            report.outcome("log directories", () -> admin.describeLogDirs(List.of(1)).allDescriptions().get().size());
             report.outcome("transactions", () -> admin.listTransactions().all().get().size());
             report.outcome("quorum", () -> admin.describeMetadataQuorum().quorumInfo().get().leaderId());
         }

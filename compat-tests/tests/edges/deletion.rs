@@ -131,7 +131,8 @@ fn read_until_deleted(broker: &Catena, topic: &Topic) {
     plan.max_wait_ms = 20;
     loop {
         *plan.position(0).unwrap() = 0;
-        let fetched = connection.fetch(&mut plan).unwrap();
+        connection.send_fetch(&plan).unwrap();
+        let fetched = connection.receive_fetch().unwrap();
         let partition = &fetched.partitions[0];
         assert!(partition.batches().iter().all(|batch| batch.crc_matches()));
         if partition.error_code != 0 {
@@ -154,7 +155,8 @@ fn retention_moves_the_log_start_and_readers_below_it_are_told() {
         assert!(Instant::now() < deadline, "{:?}", connection.start_offsets(&topic, &[0]));
         std::thread::sleep(SOON / 500);
     }
-    let fetched = connection.fetch(&mut FetchPlan::new(&topic, &[0])).unwrap();
+    connection.send_fetch(&FetchPlan::new(&topic, &[0])).unwrap();
+    let fetched = connection.receive_fetch().unwrap();
     assert_eq!(fetched.partitions[0].error_code, OFFSET_OUT_OF_RANGE);
     let now = BatchBuilder::new(compat_tests::wire::batch::now_ms()).push(None, Some(b"of now")).build();
     assert_eq!(connection.produce(&topic, 0, &now).unwrap(), 3);

@@ -24,6 +24,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use crate::error::StoreError;
 use crate::fs::{FileSystem, Open};
 use crate::ids::{PartitionId, StoreId};
+use crate::reserve::{Reserve, is_want_of_room};
 
 pub use copy::CatalogCopy;
 #[allow(unused_imports, reason = "the stores' exchange of rows needs all of them")]
@@ -59,6 +60,7 @@ pub struct Catalog {
     store: StoreId,
     database: Mutex<Held>,
     given_up: Arc<AtomicBool>,
+    reserve: Reserve,
 }
 
 /// The database, between calls.
@@ -85,8 +87,15 @@ impl Catalog {
     /// # Errors
     /// Of the file system, and when the file is no catalog.
     pub fn open(fs: Arc<dyn FileSystem>, path: PathBuf, store: StoreId) -> Result<Self, CatalogError> {
-        let catalog = Self { fs, path, store, database: Mutex::new(Held::Closed), given_up: Arc::default() };
-        *catalog.lock() = Held::Open(catalog.open_database().map_err(CatalogError::of)?);
+        let reserve = Reserve::new(fs.clone(), path.parent().unwrap_or(&path));
+        let catalog = Self { fs, path, store, database: Mutex::new(Held::Closed), given_up: Arc::default(), reserve };
+        let opened = match catalog.open_database() {
+            Err(redb::Error::Io(error)) if is_want_of_room(&error) && catalog.reserve.give_up() => {
+                catalog.open_database()
+            }
+            opened => opened,
+        };
+        *catalog.lock() = Held::Open(opened.map_err(CatalogError::of)?);
         let tables = |transaction: &WriteTransaction| {
             transaction.open_table(META)?;
             transaction.open_table(ROWS)?;
@@ -98,6 +107,11 @@ impl Catalog {
             catalog.try_write(tables).map_err(CatalogError::of)?;
         }
         Ok(catalog)
+    }
+
+    /// The room that is kept for it.
+    pub fn reserve(&self) -> &Reserve {
+        &self.reserve
     }
 
     /// Whose catalog it is.
@@ -277,7 +291,7 @@ impl Catalog {
         })
     }
 
-    fn write<T>(&self, change: impl FnOnce(&WriteTransaction) -> Outcome<T>) -> Result<T, StoreError> {
+    fn write<T>(&self, change: impl Fn(&WriteTransaction) -> Outcome<T>) -> Result<T, StoreError> {
         self.try_write(change).map_err(|error| store_error(&error))
     }
 
@@ -285,13 +299,20 @@ impl Catalog {
         self.try_with(call).map_err(|error| store_error(&error))
     }
 
-    fn try_write<T>(&self, change: impl FnOnce(&WriteTransaction) -> Outcome<T>) -> Outcome<T> {
-        self.try_with(|database| {
-            let transaction = database.begin_write()?;
-            let value = change(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        })
+    /// One transaction. On a full disk it is tried once more with the room that the store keeps for that.
+    fn try_write<T>(&self, change: impl Fn(&WriteTransaction) -> Outcome<T>) -> Outcome<T> {
+        let attempt = || {
+            self.try_with(|database| {
+                let transaction = database.begin_write()?;
+                let value = change(&transaction)?;
+                transaction.commit()?;
+                Ok(value)
+            })
+        };
+        match attempt() {
+            Err(redb::Error::Io(error)) if is_want_of_room(&error) && self.reserve.give_up() => attempt(),
+            outcome => outcome,
+        }
     }
 
     /// Runs `call` on the open database; an error closes it.
