@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::fs::is_want_of_room;
 /// Why a store cannot be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -264,12 +265,11 @@ pub enum ReadError {
 impl StoreError {
     /// What a failed write means: a full disk may have space again, and files may be closed; anything else is final.
     pub(crate) fn of_write(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
-            // No call that writes or syncs says so, only those that open.
-            _ if wants_files(error) => Self::Full,
-            _ => Self::Failed(error.to_string().into()),
+        // That files are wanting no call says that writes or syncs, only those that open.
+        if is_want_of_room(error) || wants_files(error) {
+            return Self::Full;
         }
+        Self::Failed(error.to_string().into())
     }
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::files::ChainFiles;
-use crate::fs::{Entry, File, FileSystem, Open, RealFileSystem, Space};
+use crate::fs::{File, FileSystem, Open, RealFileSystem};
 use crate::ids::{ChainId, SegmentId, StoreId};
 use crate::segment::SegmentSummary;
 
@@ -27,33 +27,7 @@ impl FileSystem for BadSector {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(BadFile(RealFileSystem.open(path, how)?, self.0)))
     }
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.create_dir_all(path)
-    }
-    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        RealFileSystem.read_dir(path)
-    }
-    fn len(&self, path: &Path) -> io::Result<u64> {
-        RealFileSystem.len(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealFileSystem.rename(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.remove_file(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.sync_dir(path)
-    }
-    fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        RealFileSystem.sync_all(dir)
-    }
-    fn space(&self, dir: &Path) -> io::Result<Space> {
-        RealFileSystem.space(dir)
-    }
-    fn is_mount_point(&self, dir: &Path) -> io::Result<bool> {
-        RealFileSystem.is_mount_point(dir)
-    }
+    crate::fs::names_as_real!();
 }
 
 impl File for BadFile {

@@ -3,7 +3,6 @@
 //!
 //! What must always hold: nothing is in it; it is given up only when the catalog finds no room, and made again when there is plenty.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,9 +44,4 @@ impl Reserve {
         let there = self.fs.len(&self.path).is_ok_and(|len| len > 0);
         there && self.fs.remove_file(&self.path).is_ok()
     }
-}
-
-/// Whether an error is want of room.
-pub fn is_want_of_room(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

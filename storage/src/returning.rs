@@ -43,8 +43,8 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
     united.report();
     let mut known = Known::new(united);
     // The logs know better than the catalogs what was promised: a chain that took the place of another may not be written down yet.
-    for log in shared.logs() {
-        found.recovered.open_of(log.id()).for_each(|chain| known.limit(chain, log.sealed_end(chain)));
+    for chain in found.recovered.were_open() {
+        shared.log(chain.partition).iter().for_each(|log| known.limit(chain.id, log.sealed_end(chain.id)));
     }
     settle(&options.fs, &found, &mut known).map_err(damaged)?;
     let (store, lock) = found.into_store(options);

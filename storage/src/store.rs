@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::commit::Commits;
 use crate::error::StoreError;
 use crate::files::ChainFiles;
-use crate::fs::FileSystem;
+use crate::fs::{FileSystem, is_want_of_room};
 use crate::graveyard::Buried;
 use crate::ids::StoreId;
 use crate::log::PartitionLog;
@@ -151,11 +151,6 @@ impl Store {
         self.check_appendable().is_ok() && !self.full.load(Ordering::Acquire)
     }
 
-    /// Whether an append should go here.
-    pub fn takes_appends(&self) -> bool {
-        self.has_room()
-    }
-
     /// Asks the system how much room there is. Below the reserve the store counts as full, until there is twice as much.
     pub fn look_for_room(&self) {
         let Ok(space) = self.fs.space(&self.dir) else { return };
@@ -197,7 +192,7 @@ impl Store {
         match &outcome {
             StoreError::Failed(reason) => self.fail(what, reason),
             StoreError::Full => {
-                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                if is_want_of_room(error) {
                     self.set_full(true);
                 }
                 self.warn_of_want(what, error);

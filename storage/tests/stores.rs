@@ -12,7 +12,7 @@ use catena_storage::fs::faulty::{Fault, FaultyFileSystem, Operation};
 use catena_storage::{
     AppendOrigin, Appended, LogConfig, MoveError, NewTopic, PartitionLog, ReadError, ReadUpTo, Storage, StorageOptions,
 };
-use common::{T0, batch, idempotent};
+use common::{T0, batch, idempotent, offsets_on};
 use tempfile::TempDir;
 
 /// So many offsets at least are set aside for a chain.
@@ -132,24 +132,6 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
-/// Base offsets of what can be read from `from` on.
-fn read_on(log: &PartitionLog, from: i64) -> Vec<i64> {
-    let (mut found, mut next) = (Vec::new(), from);
-    while next < log.offsets().high_watermark {
-        let bytes = log.read(next, usize::MAX, true, ReadUpTo::HighWatermark).unwrap().bytes;
-        let mut rest = &bytes[..];
-        while let Ok(header) = catena_protocol::batch::BatchHeader::parse_whole(rest) {
-            found.push(header.base_offset);
-            next = header.next_offset();
-            rest = &rest[header.size()..];
-        }
-        if bytes.is_empty() {
-            break;
-        }
-    }
-    found
-}
-
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
@@ -167,7 +149,7 @@ fn partitions_are_spread_over_the_stores_and_stay_where_they_are() {
     assert_eq!((0..9).map(|partition| case.store_of(partition)).collect::<Vec<_>>(), homes);
     let case = case.crash().start();
     assert_eq!((0..9).map(|partition| case.store_of(partition)).collect::<Vec<_>>(), homes);
-    (0..9).for_each(|partition| assert_eq!(read_on(&case.log(partition), 0), [0, 1, 2]));
+    (0..9).for_each(|partition| assert_eq!(offsets_on(&case.log(partition), 0), [0, 1, 2]));
 }
 
 #[test]
@@ -190,7 +172,7 @@ fn producers_see_a_pause_and_no_error_when_a_disk_cannot_be_synced() {
     let log = case.log(0);
     let refused = log.read(0, usize::MAX, true, ReadUpTo::HighWatermark).err();
     assert!(matches!(refused, Some(ReadError::Store(_))), "{refused:?}");
-    assert_eq!(read_on(&log, 1).first(), Some(&1));
+    assert_eq!(offsets_on(&log, 1).first(), Some(&1));
 }
 
 #[test]
@@ -203,11 +185,11 @@ fn a_disk_that_comes_back_brings_its_records_back() {
     wait_until("the store has failed", || case.storage.stats().iter().any(|store| store.failed));
     case.disk.mend();
     wait_until("the store is back", || case.can_read_all());
-    assert_eq!(read_on(&case.log(0), 0), [0, 1]);
+    assert_eq!(offsets_on(&case.log(0), 0), [0, 1]);
     // Once the catalog of the store that had failed was let go of later, and wrote its last word over the new one's.
     common::assert_whole(&dirs(case.root.path(), 2));
     let case = case.crash().start();
-    assert_eq!(read_on(&case.log(0), 0), [0, 1]);
+    assert_eq!(offsets_on(&case.log(0), 0), [0, 1]);
     assert_eq!(case.append(0, &batch(1, 10)), 2);
 }
 
@@ -231,11 +213,11 @@ fn a_start_without_a_store_knows_its_topics_and_uses_none_of_its_offsets() {
         let base = case.append(partition, &batch(1, 10));
         if homes[partition] == homes[0] {
             assert!(base > RESERVED, "behind everything that may have been acknowledged: {base}");
-            assert_eq!(read_on(&case.log(partition), base - 1), [base - 1, base], "the mark, and the record");
+            assert_eq!(offsets_on(&case.log(partition), base - 1), [base - 1, base], "the mark, and the record");
             let refused = case.log(partition).read(0, usize::MAX, true, ReadUpTo::HighWatermark).err();
             assert!(matches!(refused, Some(ReadError::Store(_))), "{refused:?}");
         } else {
-            assert_eq!(read_on(&case.log(partition), 0), [0, 1, 4, 7, 10]);
+            assert_eq!(offsets_on(&case.log(partition), 0), [0, 1, 4, 7, 10]);
         }
         second.push(base);
     }
@@ -247,11 +229,11 @@ fn a_start_without_a_store_knows_its_topics_and_uses_none_of_its_offsets() {
     case.disk.mend();
     wait_until("the store is back", || case.can_read_all());
     for partition in 0..4 {
-        assert_eq!(read_on(&case.log(partition), 0), expected(partition));
+        assert_eq!(offsets_on(&case.log(partition), 0), expected(partition));
     }
     let case = case.stop().start();
     for partition in 0..4 {
-        assert_eq!(read_on(&case.log(partition), 0), expected(partition));
+        assert_eq!(offsets_on(&case.log(partition), 0), expected(partition));
     }
 }
 
@@ -263,11 +245,11 @@ fn a_full_disk_is_left_for_one_with_room_and_stays_readable() {
     for at in 1..30 {
         assert_eq!(case.append(0, &batch(1, 2_000)), at);
     }
-    assert_eq!(read_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
+    assert_eq!(offsets_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
     assert!(case.appended_bytes()[1 - full] > 0);
     case.disk.mend();
     let case = case.crash().start();
-    assert_eq!(read_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
+    assert_eq!(offsets_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
 }
 
 #[test]
@@ -284,7 +266,7 @@ fn topics_deleted_while_their_store_was_away_do_not_come_back() {
     let case = stopped.start();
     assert_eq!(case.storage.topics().len(), 1);
     assert_ne!(case.storage.topic("t").unwrap().id, id);
-    assert_eq!(read_on(&case.log(0), 0), [0]);
+    assert_eq!(offsets_on(&case.log(0), 0), [0]);
 }
 
 #[test]
@@ -316,17 +298,17 @@ fn a_partition_is_moved_while_it_is_written_and_read() {
     case.storage.move_partition("t", 0, &target).unwrap();
     for at in 60..120 {
         assert_eq!(case.append(0, &batch(1, 1_000)), at);
-        assert_eq!(read_on(&case.log(0), 0), (0..=at).collect::<Vec<_>>());
+        assert_eq!(offsets_on(&case.log(0), 0), (0..=at).collect::<Vec<_>>());
     }
     wait_until("nothing is left behind", || shares(&case, from).is_none());
     let there = shares(&case, 1 - from).unwrap();
     assert!(there.bytes > 100_000 && !there.is_future && there.lag == 0, "{there:?}");
     assert_eq!(case.store_of(0), 1 - from);
     let case = case.crash().start();
-    assert_eq!(read_on(&case.log(0), 0), (0..=120).collect::<Vec<_>>());
+    assert_eq!(offsets_on(&case.log(0), 0), (0..=120).collect::<Vec<_>>());
     assert_eq!(case.store_of(0), 1 - from);
     case.lose(from);
-    assert_eq!(read_on(&case.log(0), 0), (0..=121).collect::<Vec<_>>());
+    assert_eq!(offsets_on(&case.log(0), 0), (0..=121).collect::<Vec<_>>());
 }
 
 #[test]
@@ -339,7 +321,7 @@ fn a_move_cut_short_leaves_every_record_once() {
         case.storage.move_partition("t", 0, &case.dir(1 - from)).unwrap();
         std::thread::sleep(Duration::from_millis(at));
         let case = case.crash().start();
-        assert_eq!(read_on(&case.log(0), 0), (0..40).collect::<Vec<_>>(), "after {at} ms");
+        assert_eq!(offsets_on(&case.log(0), 0), (0..40).collect::<Vec<_>>(), "after {at} ms");
         assert_eq!(case.append(0, &batch(1, 10)), 40);
     }
 }

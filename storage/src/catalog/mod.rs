@@ -22,9 +22,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::error::StoreError;
-use crate::fs::{FileSystem, Open};
+use crate::fs::{FileSystem, Open, is_want_of_room};
 use crate::ids::{PartitionId, StoreId};
-use crate::reserve::{Reserve, is_want_of_room};
+use crate::reserve::Reserve;
 
 pub use copy::CatalogCopy;
 #[allow(unused_imports, reason = "the stores' exchange of rows needs all of them")]

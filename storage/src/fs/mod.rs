@@ -19,6 +19,11 @@ use memmap2::MmapRaw;
 
 pub use real::RealFileSystem;
 
+/// Whether an error is want of room.
+pub fn is_want_of_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
@@ -204,3 +209,39 @@ pub trait File: Debug + Send + Sync {
     /// Of the system.
     fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>>;
 }
+
+/// For tests: everything but `open` as on this machine.
+#[cfg(test)]
+macro_rules! names_as_real {
+    () => {
+        fn create_dir_all(&self, path: &std::path::Path) -> std::io::Result<()> {
+            crate::fs::RealFileSystem.create_dir_all(path)
+        }
+        fn read_dir(&self, path: &std::path::Path) -> std::io::Result<Vec<crate::fs::Entry>> {
+            crate::fs::RealFileSystem.read_dir(path)
+        }
+        fn len(&self, path: &std::path::Path) -> std::io::Result<u64> {
+            crate::fs::RealFileSystem.len(path)
+        }
+        fn rename(&self, from: &std::path::Path, to: &std::path::Path) -> std::io::Result<()> {
+            crate::fs::RealFileSystem.rename(from, to)
+        }
+        fn remove_file(&self, path: &std::path::Path) -> std::io::Result<()> {
+            crate::fs::RealFileSystem.remove_file(path)
+        }
+        fn sync_dir(&self, path: &std::path::Path) -> std::io::Result<()> {
+            crate::fs::RealFileSystem.sync_dir(path)
+        }
+        fn sync_all(&self, dir: &std::path::Path) -> std::io::Result<()> {
+            crate::fs::RealFileSystem.sync_all(dir)
+        }
+        fn space(&self, dir: &std::path::Path) -> std::io::Result<crate::fs::Space> {
+            crate::fs::RealFileSystem.space(dir)
+        }
+        fn is_mount_point(&self, dir: &std::path::Path) -> std::io::Result<bool> {
+            crate::fs::RealFileSystem.is_mount_point(dir)
+        }
+    };
+}
+#[cfg(test)]
+pub(crate) use names_as_real;

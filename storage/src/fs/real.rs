@@ -11,7 +11,7 @@ use std::sync::Arc;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{Advice, FallocateFlags};
 
-use super::{Entry, File, FileSystem, Open, Space};
+use super::{Entry, File, FileSystem, Open, Space, is_want_of_room};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,10 +88,7 @@ impl FileSystem for RealFileSystem {
 
 /// Want of space that only a sync notices (a thin volume, a quota) does not pass: the system has dropped what was written.
 fn final_error(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => io::Error::other(format!("sync: {error}")),
-        _ => error,
-    }
+    if is_want_of_room(&error) { io::Error::other(format!("sync: {error}")) } else { error }
 }
 
 impl File for RealFile {

@@ -51,7 +51,7 @@ impl PartitionLog {
             return self.stores.choose(writer.home);
         };
         let here = open.store.clone();
-        if here.takes_appends() {
+        if here.has_room() {
             return Ok(here);
         }
         match self.stores.choose_instead_of(&here) {

@@ -24,7 +24,7 @@ use crate::catalog::{Catalog, ChainRecord};
 use crate::error::StoreError;
 use crate::files::ChainFiles;
 use crate::fs::{self, File, FileSystem, Open};
-use crate::ids::{ChainId, PartitionId, SegmentId};
+use crate::ids::{ChainId, SegmentId};
 use crate::journal::{self, Replayed};
 use crate::kept::LogStarts;
 use crate::segment::{Segment, SegmentSummary};
@@ -99,10 +99,9 @@ pub fn remove_journal(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
 }
 
 impl Recovered {
-    /// The chains of a partition that were open.
-    pub fn open_of(&self, partition: PartitionId) -> impl Iterator<Item = ChainId> {
-        let here = self.chains.iter().filter(move |chain| chain.partition == partition);
-        here.map(|chain| chain.id).filter(|chain| self.open.contains(chain))
+    /// The chains that were open.
+    pub fn were_open(&self) -> impl Iterator<Item = &ChainRecord> {
+        self.chains.iter().filter(|chain| self.open.contains(&chain.id))
     }
 
     /// The chains that were open, sealed where `end_of` says; where it says nothing, behind their last record.
@@ -114,8 +113,8 @@ impl Recovered {
         files: &Arc<ChainFiles>,
         end_of: impl Fn(&ChainRecord) -> Option<i64>,
     ) -> io::Result<Vec<ChainRecord>> {
-        let open = self.chains.iter().filter(|chain| self.open.contains(&chain.id));
-        open.map(|chain| end_of(chain).map_or_else(|| Ok(chain.clone()), |end| seal(files, chain.clone(), end)))
+        self.were_open()
+            .map(|chain| end_of(chain).map_or_else(|| Ok(chain.clone()), |end| seal(files, chain.clone(), end)))
             .collect()
     }
 }

@@ -62,6 +62,23 @@ pub fn timed(records: i64, first: i64) -> Bytes {
     builder.build().unwrap()
 }
 
+/// Base offsets of all batches from `next` on.
+pub fn offsets_on(log: &PartitionLog, mut next: i64) -> Vec<i64> {
+    let mut found = Vec::new();
+    loop {
+        let bytes = log.read(next, usize::MAX, true, ReadUpTo::HighWatermark).unwrap().bytes;
+        let mut rest = &bytes[..];
+        while let Ok(header) = catena_protocol::batch::BatchHeader::parse_whole(rest) {
+            found.push(header.base_offset);
+            next = header.next_offset();
+            rest = &rest[header.size()..];
+        }
+        if bytes.is_empty() {
+            return found;
+        }
+    }
+}
+
 /// A batch of an idempotent producer.
 pub fn idempotent(producer: i64, epoch: i16, sequence: i32, records: usize) -> Bytes {
     let mut builder = BatchBuilder::new().with_producer(producer, epoch, sequence);
@@ -141,20 +158,8 @@ impl Case {
 
     /// Base offsets of all batches from `next` on.
     #[allow(dead_code)]
-    pub fn offsets_read_from(&self, partition: usize, mut next: i64) -> Vec<i64> {
-        let mut found = Vec::new();
-        loop {
-            let bytes = self.read(partition, next);
-            let mut rest = &bytes[..];
-            while let Ok(header) = catena_protocol::batch::BatchHeader::parse_whole(rest) {
-                found.push(header.base_offset);
-                next = header.next_offset();
-                rest = &rest[header.size()..];
-            }
-            if bytes.is_empty() {
-                return found;
-            }
-        }
+    pub fn offsets_read_from(&self, partition: usize, next: i64) -> Vec<i64> {
+        offsets_on(&self.log(partition), next)
     }
 
     /// Waits until so many segment files are left.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::MmapRaw;
 
 use super::*;
-use crate::fs::{Entry, File, FileSystem, Open, Space};
+use crate::fs::{File, FileSystem, Open};
 
 /// Fails writes and syncs of files once so many have been let through.
 #[derive(Debug, Clone, Default)]
@@ -33,33 +33,7 @@ impl FileSystem for Failing {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(FailingFile(RealFileSystem.open(path, how)?, self.clone())))
     }
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.create_dir_all(path)
-    }
-    fn read_dir(&self, path: &Path) -> io::Result<Vec<Entry>> {
-        RealFileSystem.read_dir(path)
-    }
-    fn len(&self, path: &Path) -> io::Result<u64> {
-        RealFileSystem.len(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealFileSystem.rename(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.remove_file(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        RealFileSystem.sync_dir(path)
-    }
-    fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        RealFileSystem.sync_all(dir)
-    }
-    fn space(&self, dir: &Path) -> io::Result<Space> {
-        RealFileSystem.space(dir)
-    }
-    fn is_mount_point(&self, dir: &Path) -> io::Result<bool> {
-        RealFileSystem.is_mount_point(dir)
-    }
+    crate::fs::names_as_real!();
 }
 
 impl File for FailingFile {
