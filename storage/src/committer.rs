@@ -2,8 +2,8 @@
 //!
 //! A round:
 //! 1. Take the dirty logs, and from each the bytes that no round has taken yet.
-//! 2. Make the bytes durable: through the journal (one write, one `fdatasync`, however many segments), or, where few
-//!    segments hold much, by syncing those directly, which saves the second write.
+//! 2. Make the bytes durable: through the journal (one write, one `fdatasync`, however many segments), or by syncing the
+//!    segments directly, which saves the second write: what was cheaper lately (`choice`).
 //! 3. Tell the catalog of new chains and segments, all in one transaction.
 //! 4. Where there are other stores: have them set offsets aside, so that a start without this one uses none of its offsets.
 //! 5. Publish: high watermarks, the readers' limits.
@@ -13,18 +13,20 @@
 //! to send away those who come too late.
 //!
 //! A full journal file is handed to the checkpointer with the segments whose bytes it holds, and comes back when those are
-//! durable themselves. It also gives back what a segment that will not grow any more has allocated too much.
+//! durable themselves.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
 use crate::catalog::{ChainRecord, Row};
+use crate::checkpointer::{Check, Checkpointer, RETRY, Settled};
+use crate::choice::{Choice, Load, Way};
 use crate::commit::Gathered;
 use crate::error::StoreError;
 use crate::ids::SegmentId;
@@ -34,22 +36,10 @@ use crate::log::{PartitionLog, Pending, Unsynced};
 use crate::segment::Segment;
 use crate::store::{Store, journal_dir};
 use crate::stores::Stores;
-use crate::syncing::{needs_device, sync_all};
+use crate::syncing::sync_all;
 
-/// Bytes per segment from which segments are synced directly. Measured (12 segments, 4 MiB in all): 20 ms one by one, 3 ms
-/// through a journal file that was written before, whose blocks need no new metadata. Rounds grow on a disk whose bandwidth
-/// is the limit, until writing twice does not pay any more.
-const DIRECT_BYTES_PER_SEGMENT: u64 = 1024 * 1024;
-/// Segments that a round syncs directly at most; beyond that the journal's single sync wins.
-const DIRECT_SEGMENTS_MAX: usize = 64;
 /// Journal files that may wait for the checkpointer before the committer waits for it too.
 const UNCHECKED_FILES_MAX: usize = 4;
-/// After syncing a segment the checkpointer leaves the disk alone for so many times as long as that took.
-const PAUSE_FACTOR: u32 = 3;
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_millis(50);
-/// How soon a round that found no space is tried again.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// The threads that serve a store.
 pub struct Committer {
@@ -57,23 +47,16 @@ pub struct Committer {
     checkpointing: JoinHandle<()>,
 }
 
-/// Work for the checkpointer.
-enum Check {
-    /// A full journal file and the segments whose bytes it holds.
-    File(Finished, Vec<Arc<Segment>>),
-    /// A segment that is complete and committed.
-    Complete(Arc<Segment>),
-}
-
 struct Rounds {
     store: Arc<Store>,
     stores: Arc<Stores>,
     journal: Journal,
+    choice: Choice,
     /// Segments with bytes in the current journal file that are not durable in place.
     journaled: HashMap<SegmentId, Arc<Segment>>,
     unchecked: usize,
     to_check: Sender<Check>,
-    checked: Receiver<Finished>,
+    checked: Receiver<Settled>,
 }
 
 impl Committer {
@@ -89,6 +72,7 @@ impl Committer {
             store: store.clone(),
             stores: stores.clone(),
             journal,
+            choice: Choice::default(),
             journaled: HashMap::new(),
             unchecked: 0,
             to_check,
@@ -96,8 +80,8 @@ impl Committer {
         };
         let committing = std::thread::Builder::new().name("commit".into()).spawn(move || rounds.run())?;
         let store = store.clone();
-        let checkpointing =
-            std::thread::Builder::new().name("checkpoint".into()).spawn(move || checkpoint(&store, &checks, &done))?;
+        let checkpointing = std::thread::Builder::new().name("checkpoint".into());
+        let checkpointing = checkpointing.spawn(move || Checkpointer::new(store, checks, done).run())?;
         Ok(Self { committing, checkpointing })
     }
 
@@ -170,15 +154,21 @@ impl Rounds {
             return Ok(());
         }
         let ranges: Vec<(Range, &Unsynced)> = unsynced().map(|unsynced| (journal_range(unsynced), unsynced)).collect();
-        let direct = bytes >= DIRECT_BYTES_PER_SEGMENT * segments as u64 && segments <= DIRECT_SEGMENTS_MAX;
-        if direct || !self.journal.fits(&only_ranges(&ranges)) {
+        if !self.journal.fits(&only_ranges(&ranges)) {
             return self.sync_in_place(&ranges);
         }
-        match self.write_slot(&ranges) {
-            // The segments have their space already.
-            Err(error) if StoreError::of_write(&error).is_full() => self.sync_in_place(&ranges),
-            written => written.map_err(|error| StoreError::of_write(&error)),
+        let load = Load { segments, bytes };
+        let (way, begun) = (self.choice.choose(load), Instant::now());
+        match way {
+            Way::Direct => self.sync_in_place(&ranges)?,
+            Way::Journal => match self.write_slot(&ranges).map_err(|error| StoreError::of_write(&error)) {
+                // The segments have their space already.
+                Err(error) if error.is_full() => return self.sync_in_place(&ranges),
+                written => written?,
+            },
         }
+        self.choice.note(load, way, begun.elapsed());
+        Ok(())
     }
 
     fn sync_in_place(&mut self, ranges: &[(Range, &Unsynced)]) -> Result<(), StoreError> {
@@ -222,9 +212,10 @@ impl Rounds {
             } else {
                 self.checked.try_recv().ok()
             };
-            let Some(finished) = back else { break };
+            let Some(settled) = back else { break };
             self.unchecked -= 1;
-            self.journal.give_back(finished);
+            self.choice.note_checkpoint(settled.bytes, settled.syncing, settled.since_last);
+            self.journal.give_back(settled.file);
         }
     }
 
@@ -239,42 +230,6 @@ impl Rounds {
         let chains = pending.iter().filter_map(|pending| pending.record.clone()).chain(left.iter().cloned());
         let rows: Vec<Row> = chains.map(Row::Chain).collect();
         self.store.catalog.apply(&rows)
-    }
-}
-
-/// Makes durable in place what full journal files hold, one file after the other, and finishes complete segments. Where space
-/// or files are wanting it goes on trying: nobody else would give a journal file back.
-fn checkpoint(store: &Store, checks: &Receiver<Check>, done: &Sender<Finished>) {
-    for check in checks {
-        while let Err(error) = settle(store, &check, checks) {
-            let may_pass = store.write_failed("a checkpoint", &error).is_full();
-            if !may_pass || store.check_appendable().is_err() {
-                return;
-            }
-            std::thread::sleep(RETRY);
-        }
-        if let Check::File(finished, _) = check {
-            // Nobody waits for it any more once the committer is gone.
-            let _ = done.send(finished);
-        }
-    }
-}
-
-/// Under pressure everything at once; else one segment after the other with pauses, so that commits find the disk free.
-fn settle(store: &Store, check: &Check, others: &Receiver<Check>) -> io::Result<()> {
-    match check {
-        Check::File(_, segments) if others.is_empty() && !needs_device(segments) => {
-            segments.iter().try_for_each(|segment| {
-                let begun = Instant::now();
-                segment.sync()?;
-                if others.is_empty() && store.check_appendable().is_ok() {
-                    std::thread::sleep((begun.elapsed() * PAUSE_FACTOR).min(PAUSE_MAX));
-                }
-                Ok(())
-            })
-        }
-        Check::File(_, segments) => sync_all(&store.files, segments),
-        Check::Complete(segment) => segment.sync().and_then(|()| segment.finish(0)),
     }
 }
 

@@ -25,12 +25,9 @@ use memmap2::MmapRaw;
 
 use crate::files::{ChainFiles, SegmentFile};
 use crate::fs::{self, File, Open};
+use crate::growth::{allocate, written_ahead};
 use crate::open_files::OpenFile;
 
-/// The first allocation, and the smallest step.
-const STEP_MIN: u64 = 16 * 1024;
-/// The largest step: what a busy partition may waste until its segment is trimmed.
-const STEP_MAX: u64 = 32 * 1024 * 1024;
 /// What is rather copied than mapped for a single use, bytes.
 const COPY_MAX: usize = 64 * 1024;
 
@@ -188,7 +185,9 @@ impl MappedFile {
         if end > *allocated {
             *allocated = allocate(&*open.file, *allocated, end)?;
         }
-        fs::write_all(&*open.file, &mut parts.map(IoSlice::new), position)?;
+        let [head, body] = parts;
+        let ahead = written_ahead(position, end, *allocated);
+        fs::write_all(&*open.file, &mut [head, body, ahead].map(IoSlice::new), position)?;
         self.len.store(end, Ordering::Release);
         Ok(position)
     }
@@ -317,27 +316,6 @@ impl Drop for MappedFile {
         } else if let Some(open) = self.held() {
             self.files.open.forget(&open);
         }
-    }
-}
-
-/// Space grows with what is there already: a quiet partition stays small, a busy one asks seldom. Where there is not so
-/// much any more, what is needed will do.
-fn allocate(file: &dyn File, allocated: u64, needed: u64) -> io::Result<u64> {
-    let needed = needed.next_multiple_of(4096);
-    let generous = needed.max(allocated + allocated.clamp(STEP_MIN, STEP_MAX));
-    match allocate_to(file, allocated, generous) {
-        Err(error) if error.kind() == io::ErrorKind::StorageFull && needed < generous => {
-            allocate_to(file, allocated, needed)
-        }
-        outcome => outcome,
-    }
-}
-
-fn allocate_to(file: &dyn File, allocated: u64, target: u64) -> io::Result<u64> {
-    match file.allocate(allocated, target - allocated) {
-        // Some file systems cannot: the write itself then finds out whether there is space.
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
-        _ => Ok(target),
     }
 }
 
