@@ -67,7 +67,9 @@ impl Checkpointer {
         while let Ok(check) = self.checks.recv() {
             let settled = match check {
                 Check::File(file, segments) => self.insist(|| self.settle(&segments)).map(|done| Some((file, done))),
-                Check::Complete(segment) => self.insist(|| segment.sync().and_then(|()| segment.finish(0))).map(|()| None),
+                Check::Complete(segment) => {
+                    self.insist(|| segment.sync().and_then(|()| segment.finish(0))).map(|()| None)
+                }
             };
             match settled {
                 Some(Some((file, (bytes, syncing)))) => self.give_back(file, bytes, syncing),
