@@ -94,7 +94,9 @@ impl Run {
         let with_acks_1 = disk.is_none();
         let broker = Catena::start(options);
         let mut connection = Connection::to(&broker).unwrap();
-        let topic = connection.create_topic("crash", PARTITIONS as i32, &[("segment.bytes", SEGMENT_BYTES)]).unwrap();
+        let topic = connection
+            .create_topic("crash", PARTITIONS as i32, &[("segment.bytes", SEGMENT_BYTES), ("retention.ms", "-1")])
+            .unwrap();
         let producers = (0..PRODUCERS).map(|index| {
             let id = connection.init_producer().unwrap();
             Producer::new(index as u8, id, &topic, with_acks_1, random.random())
