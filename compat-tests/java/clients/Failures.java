@@ -90,7 +90,7 @@ final class Failures {
     }
 
     /** Text that no codec makes much smaller. */
-    private static String noise(int length) {
+    static String noise(int length) {
         Random random = new Random(length);
         return random.ints(length, '!', '~').collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
     }

@@ -33,6 +33,10 @@ final class Main {
         all.put("members join and leave", Membership::joinAndLeave);
         all.put("static members", Membership::staticMembers);
         all.put("cooperative members", Membership::cooperative);
+        all.put("compacted topics", Ageing::compacted);
+        all.put("tombstones", Ageing::tombstones);
+        all.put("retention", Ageing::retained);
+        all.put("renewed topic", Renewal::underLoad);
         all.put("group errors", Membership::errors);
         all.put("commit and resume", Offsets::commitAndResume);
         all.put("offsets by an administrator", Offsets::administered);
@@ -46,6 +50,11 @@ final class Main {
         all.put("append time", Producing::appendTime);
         all.put("seek by offset", Seeking::byOffset);
         all.put("seek by time", Seeking::byTime);
+        all.put("codecs of topics", Recompressed::everyPair);
+        all.put("deleted records", Deleting::records);
+        all.put("records that stay", Deleting::refused);
+        all.put("times of the broker", Times::ofTheBroker);
+        all.put("times within limits", Times::withinLimits);
         all.put("fetch limits", Seeking::fetchLimits);
         return all;
     }

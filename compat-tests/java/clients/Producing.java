@@ -103,7 +103,7 @@ final class Producing {
         return sent;
     }
 
-    private static List<ProducerRecord<String, String>> kinds(String topic) {
+    static List<ProducerRecord<String, String>> kinds(String topic) {
         List<ProducerRecord<String, String>> kinds = new ArrayList<>(List.of(
             new ProducerRecord<>(topic, 0, MORNING_MS, "key", "value"),
             new ProducerRecord<>(topic, 0, MORNING_MS + 5, null, "without a key"),
