@@ -130,6 +130,12 @@ impl Catena {
         &mut self.process
     }
 
+    /// What a setting was set to.
+    pub fn setting(&self, name: &str) -> &str {
+        let mut settings = self.options.settings.iter().rev();
+        settings.find(|(set, _)| set == name).map_or_else(|| panic!("{name} is not set"), |(_, value)| value)
+    }
+
     /// Where its data is.
     pub fn data(&self) -> PathBuf {
         data_folder(&self.options, self.home.path())

@@ -62,6 +62,14 @@ impl Output {
         self
     }
 
+    /// The standard output is `expected`, line by line; otherwise the test fails with the lines that differ.
+    pub fn assert_lines(&self, expected: &str, who: &str) {
+        let (seen, expected): (Vec<&str>, Vec<&str>) = (self.stdout.lines().collect(), expected.lines().collect());
+        let missing = expected.iter().filter(|line| !seen.contains(line)).map(|line| format!("- expected {line}\n"));
+        let strange = seen.iter().filter(|line| !expected.contains(line)).map(|line| format!("+ seen     {line}\n"));
+        assert!(seen == expected, "{who}:\n{}", missing.chain(strange).collect::<String>());
+    }
+
     /// The lines of the standard output that are JSON objects, in order; other lines are the program's chatter.
     pub fn json_lines(&self) -> Vec<Value> {
         let objects = self.stdout.lines().filter(|line| line.starts_with('{'));

@@ -16,3 +16,8 @@ fn members_of_franz_go_share_leave_die_and_resume() {
 fn members_of_franz_go_outlive_a_crash_of_the_broker() {
     group::outlive_a_crash(&FRANZ_GO);
 }
+
+#[test]
+fn franz_go_sees_no_difference_where_everything_is_kept_in_snappy() {
+    basics::agree_where_kept_in("snappy", &FRANZ_GO);
+}

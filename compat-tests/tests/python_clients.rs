@@ -36,3 +36,13 @@ fn members_of_kafka_python_outlive_a_crash_of_the_broker() {
 fn members_of_librdkafka_and_kafka_python_share_one_group() {
     group::agree_mixed([&LIBRDKAFKA, &KAFKA_PYTHON]);
 }
+
+#[test]
+fn librdkafka_sees_no_difference_where_everything_is_kept_in_gzip() {
+    basics::agree_where_kept_in("gzip", &LIBRDKAFKA);
+}
+
+#[test]
+fn kafka_python_sees_no_difference_where_everything_is_kept_in_zstd() {
+    basics::agree_where_kept_in("zstd", &KAFKA_PYTHON);
+}

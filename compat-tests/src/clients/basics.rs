@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Family, on_both};
+use super::kept::KEPT_IN;
+use super::{Family, catena_with, on_both};
 use crate::wire::Connection;
 use crate::wire::batch::BatchView;
 use crate::{Broker, program};
@@ -25,11 +26,20 @@ const NO_PRODUCER_ID: i64 = -1;
 /// Runs `family` on both brokers; both must give it exactly what the scenario says.
 pub fn agree(family: &Family) {
     if family.available() {
-        on_both(|broker| observe(family, broker));
+        on_both(|broker| observe(family, broker, None));
     }
 }
 
-fn observe(family: &Family, broker: &dyn Broker) -> Vec<Value> {
+/// Runs `family` on a Catena that keeps everything in codec `kept`: it must see what it sees everywhere else.
+pub fn agree_where_kept_in(kept: &str, family: &Family) {
+    let codec = KEPT_IN.iter().position(|name| *name == kept).unwrap_or_else(|| panic!("{kept} is no codec"));
+    if family.available() {
+        observe(family, &catena_with(&[("compression.type", kept)]), Some(codec));
+    }
+}
+
+/// What `family` sees; the broker keeps batches in one codec, or as they are produced.
+fn observe(family: &Family, broker: &dyn Broker, kept: Option<usize>) -> Vec<Value> {
     let mut command = family.command("basics", broker);
     command.arg(family.name);
     let output = program::run(command, DEADLINE);
@@ -40,7 +50,7 @@ fn observe(family: &Family, broker: &dyn Broker) -> Vec<Value> {
     }
     assert_eq!(lines.len(), expected(family).len(), "{}", context());
     assert!(output.status.is_some_and(|status| status.success()), "{}", context());
-    assert_batches_are_as_asked_for(family, broker);
+    assert_batches_are_as_asked_for(family, broker, kept);
     lines
 }
 
@@ -93,7 +103,7 @@ fn record(partition: usize, offset: usize, null_headers: bool) -> Value {
     })
 }
 
-fn assert_batches_are_as_asked_for(family: &Family, broker: &dyn Broker) {
+fn assert_batches_are_as_asked_for(family: &Family, broker: &dyn Broker, kept: Option<usize>) {
     let read = || {
         let mut connection = Connection::to(broker)?;
         let topic = connection.topic(&format!("{}-codecs", family.name))?;
@@ -105,7 +115,8 @@ fn assert_batches_are_as_asked_for(family: &Family, broker: &dyn Broker) {
         let batch = batches.iter().find(|batch| (batch.base_offset..batch.next_offset()).contains(&large));
         let batch = batch.unwrap_or_else(|| panic!("no batch with offset {large}"));
         assert!(batch.crc_matches());
-        assert_eq!(CODECS[batch.codec()], CODECS[variant / 2], "{} on {}: {batch:?}", family.name, broker.name());
+        let codec = CODECS[kept.unwrap_or(variant / 2)];
+        assert_eq!(CODECS[batch.codec()], codec, "{} on {}: {batch:?}", family.name, broker.name());
         let idempotent = batch.producer().0 != NO_PRODUCER_ID;
         assert_eq!(idempotent, variant % 2 == 1, "{} on {}: {batch:?}", family.name, broker.name());
     }

@@ -3,6 +3,7 @@
 
 pub mod basics;
 pub mod group;
+pub mod kept;
 mod member;
 pub mod package_index;
 
@@ -86,8 +87,12 @@ fn on_both<T: PartialEq + std::fmt::Debug>(scenario: impl Fn(&dyn Broker) -> T) 
 }
 
 fn catena() -> Catena {
-    let set = |options: Options, (name, value): (&str, &str)| options.set(name, value);
-    Catena::start(SETTINGS.into_iter().fold(Options::new(), set))
+    catena_with(&[])
+}
+
+fn catena_with(settings: &[(&str, &str)]) -> Catena {
+    let set = |options: Options, (name, value): &(&str, &str)| options.set(name, value);
+    Catena::start(SETTINGS.iter().chain(settings).fold(Options::new(), set))
 }
 
 fn kafka() -> &'static Kafka {

@@ -1,15 +1,14 @@
 //! Data that is on the disk and nowhere else, and data that the disk changed.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use compat_tests::Catena;
 use compat_tests::catena::Options;
 use compat_tests::wire::batch::BatchBuilder;
 use compat_tests::wire::{Connection, FetchPlan, Topic};
+use compat_tests::{Catena, damage};
 use rustix::fs::Advice;
 
 use crate::{TIMESTAMP, one};
@@ -30,24 +29,10 @@ fn cold() -> (Catena, Topic) {
     let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&vec![7; RECORD_BYTES])).build();
     (0..RECORDS).for_each(|offset| assert_eq!(connection.produce(&topic, 0, &batch).unwrap(), offset));
     broker.terminate();
-    segments(&broker).iter().for_each(|path| drop_from_memory(path));
+    // Segments and their indexes.
+    damage::files(&broker.data(), &["log", "index"]).iter().for_each(|path| drop_from_memory(path));
     broker.restart();
     (broker, topic)
-}
-
-/// Segments and their indexes.
-fn segments(broker: &Catena) -> Vec<PathBuf> {
-    let (mut found, mut folders) = (Vec::new(), vec![broker.data()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            match entry.extension().and_then(|kind| kind.to_str()) {
-                _ if entry.is_dir() => folders.push(entry),
-                Some("log" | "index") => found.push(entry),
-                _ => {}
-            }
-        }
-    }
-    found
 }
 
 fn drop_from_memory(path: &Path) {
@@ -136,7 +121,7 @@ fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
     let topic = connection.create_topic("rotten", 1, &[]).unwrap();
     (0..30).for_each(|at| assert_eq!(connection.produce(&topic, 0, &one(b"a value to be found")).unwrap(), at));
     broker.terminate();
-    damage(&broker, b"a value to be found", 10);
+    damage::flip(&broker.data(), b"a value to be found", 10);
     broker.restart();
 
     let mut connection = Connection::to(&broker).unwrap();
@@ -158,14 +143,4 @@ fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
         ["ERROR", "partition=0", "chain=", ".log", "offset=10", "position"].iter().all(|word| said[0].contains(word)),
         "{said:?}"
     );
-}
-
-/// Changes one byte of the value of one of the batches.
-fn damage(broker: &Catena, value: &[u8], which: usize) {
-    let with_value = |path: &PathBuf| fs::read(path).unwrap().windows(value.len()).any(|bytes| bytes == value);
-    let path = segments(broker).into_iter().find(with_value).unwrap();
-    let bytes = fs::read(&path).unwrap();
-    let places = bytes.windows(value.len()).enumerate().filter(|(_, bytes)| *bytes == value);
-    let (position, _) = places.into_iter().nth(which).unwrap();
-    File::options().write(true).open(path).unwrap().write_all_at(b"A", position as u64).unwrap();
 }
