@@ -25,7 +25,7 @@ use memmap2::MmapRaw;
 
 use crate::files::{ChainFiles, SegmentFile};
 use crate::fs::{self, File, Open};
-use crate::growth::{allocate, written_ahead};
+use crate::growth::allocate;
 use crate::open_files::OpenFile;
 
 /// What is rather copied than mapped for a single use, bytes.
@@ -185,9 +185,7 @@ impl MappedFile {
         if end > *allocated {
             *allocated = allocate(&*open.file, *allocated, end)?;
         }
-        let [head, body] = parts;
-        let ahead = written_ahead(position, end, *allocated);
-        fs::write_all(&*open.file, &mut [head, body, ahead].map(IoSlice::new), position)?;
+        fs::write_all(&*open.file, &mut parts.map(IoSlice::new), position)?;
         self.len.store(end, Ordering::Release);
         Ok(position)
     }
