@@ -35,7 +35,14 @@ impl Program {
 
     /// Compiles all `.java` files directly in `java/<folder>` of this crate against `libraries`.
     pub fn compile(folder: &str, libraries: ClassPath) -> Self {
-        let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("java").join(folder));
+        Self::compile_together(&[folder], libraries)
+    }
+
+    /// Like [`Program::compile`], with the files of several folders.
+    pub fn compile_together(folders: &[&str], libraries: ClassPath) -> Self {
+        let java = Path::new(env!("CARGO_MANIFEST_DIR")).join("java");
+        let sources: Vec<_> = folders.iter().flat_map(|folder| sources(&java.join(folder))).collect();
+        let folder = folders.join("-");
         let class_path = libraries.fetch();
         let key = cache::digest((libraries.artifacts, &sources));
         let classes = cache::once(&format!("java-{folder}-{key}"), |out| {
