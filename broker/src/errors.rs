@@ -40,7 +40,7 @@ pub fn append(error: &AppendError) -> ErrorCode {
 /// What a client is told when a store cannot do it. Retriable: there may be space again, or another store.
 pub fn store(error: &StoreError) -> ErrorCode {
     match error {
-        StoreError::Failed(_) | StoreError::Full => ErrorCode::KafkaStorageError,
+        StoreError::Failed(_) | StoreError::Full | StoreError::NoFiles => ErrorCode::KafkaStorageError,
     }
 }
 

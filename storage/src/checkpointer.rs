@@ -84,7 +84,7 @@ impl Checkpointer {
         loop {
             match work() {
                 Ok(done) => return Some(done),
-                Err(error) if !self.store.write_failed("a checkpoint", &error).is_full() => return None,
+                Err(error) if !self.store.write_failed("a checkpoint", &error).may_pass() => return None,
                 Err(_) if self.store.check_appendable().is_err() => return None,
                 Err(_) => std::thread::sleep(RETRY),
             }

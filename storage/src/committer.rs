@@ -137,9 +137,9 @@ impl Rounds {
     fn give_up(&self, pending: Vec<Pending>, left: Vec<ChainRecord>, error: &StoreError) -> bool {
         match error {
             StoreError::Failed(reason) => self.store.fail("a commit", reason),
-            StoreError::Full => drop(self.store.write_failed("a commit", &io::ErrorKind::StorageFull.into())),
+            StoreError::Full | StoreError::NoFiles => self.store.note_want("a commit", error),
         }
-        let again = error.is_full() && !left.is_empty();
+        let again = error.may_pass() && !left.is_empty();
         if again {
             left.into_iter().for_each(|chain| self.store.commits.seal(chain));
         }
@@ -163,7 +163,7 @@ impl Rounds {
             Way::Direct => self.sync_in_place(&ranges)?,
             Way::Journal => match self.write_slot(&ranges).map_err(|error| StoreError::of_write(&error)) {
                 // The segments have their space already.
-                Err(error) if error.is_full() => return self.sync_in_place(&ranges),
+                Err(error) if error.may_pass() => return self.sync_in_place(&ranges),
                 written => written?,
             },
         }

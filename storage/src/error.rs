@@ -84,9 +84,12 @@ pub enum StoreError {
     /// A write or sync failed; what the disk holds is no longer known, so nothing is written until the next start.
     #[error("the store has failed: {0}")]
     Failed(Arc<str>),
-    /// No space, or no more files may be open; nothing was written, the same call may succeed later.
-    #[error("no space or no open files left for the store")]
+    /// No space; nothing was written, the same call may succeed later.
+    #[error("no space left for the store")]
     Full,
+    /// The system gives this process no more open files; nothing was written, the same call may succeed later.
+    #[error("no open files left")]
+    NoFiles,
 }
 
 /// Why a topic cannot be created, changed or deleted.
@@ -265,18 +268,19 @@ pub enum ReadError {
 impl StoreError {
     /// What a failed write means: a full disk may have space again, and files may be closed; anything else is final.
     pub(crate) fn of_write(error: &io::Error) -> Self {
-        // That files are wanting no call says that writes or syncs, only those that open.
-        if is_want_of_room(error) || wants_files(error) {
-            return Self::Full;
+        match error {
+            _ if is_want_of_room(error) => Self::Full,
+            // No call says so that writes or syncs, only those that open.
+            _ if wants_files(error) => Self::NoFiles,
+            _ => Self::Failed(error.to_string().into()),
         }
-        Self::Failed(error.to_string().into())
     }
 }
 
 impl StoreError {
     /// Whether it may pass.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full)
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Full | Self::NoFiles)
     }
 }
 

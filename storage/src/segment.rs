@@ -319,7 +319,7 @@ impl Segment {
         }
         match self.flush_index() {
             // Then a recovery has more to look through: no reason to refuse what is durable.
-            Err(error) if StoreError::of_write(&error).is_full() => Ok(()),
+            Err(error) if StoreError::of_write(&error).may_pass() => Ok(()),
             flushed => flushed,
         }
     }

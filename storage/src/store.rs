@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::commit::Commits;
 use crate::error::StoreError;
 use crate::files::ChainFiles;
-use crate::fs::{FileSystem, is_want_of_room};
+use crate::fs::FileSystem;
 use crate::graveyard::Buried;
 use crate::ids::StoreId;
 use crate::log::PartitionLog;
@@ -191,12 +191,7 @@ impl Store {
         let outcome = StoreError::of_write(error);
         match &outcome {
             StoreError::Failed(reason) => self.fail(what, reason),
-            StoreError::Full => {
-                if is_want_of_room(error) {
-                    self.set_full(true);
-                }
-                self.warn_of_want(what, error);
-            }
+            StoreError::Full | StoreError::NoFiles => self.note_want(what, &outcome),
         }
         outcome
     }
@@ -212,7 +207,7 @@ impl Store {
     pub fn catalog_failed(&self, error: StoreError) -> StoreError {
         match &error {
             StoreError::Failed(reason) => self.fail("a change of the catalog", reason),
-            StoreError::Full => self.warn_of_want("a change of the catalog", &io::ErrorKind::StorageFull.into()),
+            StoreError::Full | StoreError::NoFiles => self.warn_of_want("a change of the catalog", &error),
         }
         error
     }
@@ -249,8 +244,16 @@ impl Store {
         }
     }
 
+    /// Takes note that space or files are wanting; without space the store takes no new chains.
+    pub fn note_want(&self, what: &str, error: &StoreError) {
+        if matches!(error, StoreError::Full) {
+            self.set_full(true);
+        }
+        self.warn_of_want(what, error);
+    }
+
     /// Says that space or files are wanting, but not for every batch that is refused.
-    fn warn_of_want(&self, what: &str, error: &io::Error) {
+    fn warn_of_want(&self, what: &str, error: &StoreError) {
         let mut last = self.last_warning.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
             *last = Some(Instant::now());

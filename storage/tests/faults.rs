@@ -195,8 +195,10 @@ impl Scenario {
             return Ok(());
         }
         self.set_name(name, Name::Making(partitions));
-        let made =
-            store_error(until_there_is_space(attempt, |error| matches!(error, TopicError::Store(StoreError::Full))))?;
+        let made = store_error(until_there_is_space(
+            attempt,
+            |error| matches!(error, TopicError::Store(why) if why.may_pass()),
+        ))?;
         self.set_name(name, Name::Taken(made.id, partitions));
         Ok(())
     }
@@ -205,7 +207,7 @@ impl Scenario {
         let Name::Taken(id, partitions) = self.name(name) else { panic!("{name} is there") };
         self.set_name(name, Name::Leaving(id, partitions));
         let attempt = || storage.delete_topics(&[id]).pop().unwrap();
-        store_error(until_there_is_space(attempt, |error| matches!(error, TopicError::Store(StoreError::Full))))?;
+        store_error(until_there_is_space(attempt, |error| matches!(error, TopicError::Store(why) if why.may_pass())))?;
         self.set_name(name, Name::Free);
         Ok(())
     }
@@ -214,7 +216,7 @@ impl Scenario {
         let Name::Taken(id, partitions) = self.name(name) else { panic!("{name} is there") };
         self.set_name(name, Name::Growing(id, partitions, total));
         let attempt = || storage.add_partitions(id, total);
-        store_error(until_there_is_space(attempt, |error| matches!(error, TopicError::Store(StoreError::Full))))?;
+        store_error(until_there_is_space(attempt, |error| matches!(error, TopicError::Store(why) if why.may_pass())))?;
         self.set_name(name, Name::Taken(id, total));
         Ok(())
     }
@@ -241,7 +243,8 @@ impl Scenario {
     ) -> Result<(Bytes, Appended), Ended> {
         self.model.lock().unwrap().sent(partition, &batch);
         let attempt = || log.append(batch.clone(), AppendOrigin::Client, T0);
-        let appended = until_there_is_space(attempt, |error| matches!(error, AppendError::Store(StoreError::Full)));
+        let appended =
+            until_there_is_space(attempt, |error| matches!(error, AppendError::Store(why) if why.may_pass()));
         let appended = match appended {
             Err(AppendError::Store(StoreError::Failed(_))) => return Err(Ended),
             appended => appended.unwrap_or_else(|error| panic!("an append: {error}")),
@@ -259,7 +262,7 @@ impl Scenario {
                 self.model.lock().unwrap().acknowledged(partition, &batch, appended.base_offset);
                 Ok(())
             }
-            Err(StoreError::Full) => Ok(()),
+            Err(StoreError::Full | StoreError::NoFiles) => Ok(()),
             Err(StoreError::Failed(_)) => Err(Ended),
         }
     }

@@ -48,7 +48,7 @@ impl From<ReadError> for FetchError {
         match error {
             ReadError::OutOfRange { .. } => Self::OffsetOutOfRange,
             ReadError::Corrupt { .. } => Self::Corrupt,
-            ReadError::Store(StoreError::Failed(_) | StoreError::Full) => Self::Store,
+            ReadError::Store(StoreError::Failed(_) | StoreError::Full | StoreError::NoFiles) => Self::Store,
         }
     }
 }

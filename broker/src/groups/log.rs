@@ -94,7 +94,7 @@ fn built(batch: &BatchBuilder) -> Result<Bytes, GroupError> {
 fn refused(error: &AppendError) -> GroupError {
     match error {
         AppendError::TooLarge { .. } | AppendError::LargerThanSegment { .. } => GroupError::RecordTooLarge,
-        AppendError::Store(StoreError::Full) => GroupError::CoordinatorNotAvailable,
+        AppendError::Store(StoreError::Full | StoreError::NoFiles) => GroupError::CoordinatorNotAvailable,
         AppendError::Store(StoreError::Failed(_)) | AppendError::Deleted => GroupError::NotCoordinator,
         AppendError::Corrupt(_)
         | AppendError::InvalidRecord(_)

@@ -59,7 +59,7 @@ impl SwapError {
     pub fn left_no_trace(&self) -> bool {
         match self {
             Self::Changed => true,
-            Self::Store(error) => error.is_full(),
+            Self::Store(error) => error.may_pass(),
         }
     }
 }

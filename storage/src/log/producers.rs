@@ -145,7 +145,7 @@ impl PartitionLog {
                 Err(fault @ Fault::Damaged(_)) => drop(self.report(segment, next_offset, &fault)),
                 // Writers go on, in another store if this one is gone. A producer that is not known may go on with any sequence number,
                 // as after retention.
-                Err(Fault::Unreadable(position, error)) if !StoreError::of_write(&error).is_full() => {
+                Err(Fault::Unreadable(position, error)) if !StoreError::of_write(&error).may_pass() => {
                     drop(self.report(segment, next_offset, &Fault::Unreadable(position, error)));
                     table = ProducerTable::default();
                 }

@@ -76,7 +76,7 @@ impl PartitionLog {
         self.put_back(&mut writer, pending);
         let moved =
             self.stores.choose_instead_of(&here).is_some_and(|other| self.relocate(&mut writer, &other).is_ok());
-        match (moved, why.is_full()) {
+        match (moved, why.may_pass()) {
             (true, _) => false,
             (false, true) => {
                 self.promises.refuse(end);

@@ -90,7 +90,7 @@ fn a_transaction_cut_off_at_any_call_is_there_whole_or_not_at_all_once_there_is_
             }
             Err(error) => {
                 refused += 1;
-                assert!(error.is_full(), "{error}");
+                assert!(error.may_pass(), "{error}");
                 // The last write may have reached the disk although its sync was refused.
                 assert!(matches!(found, 0 | 2), "{found} rows after {calls} calls");
             }
