@@ -178,6 +178,8 @@ pub struct StorageOptions {
     pub journal_segment_bytes: u64,
     /// How often retention looks at the logs (`log.retention.check.interval.ms`).
     pub retention_check_interval: Duration,
+    /// How often the stores are looked after: their room, whether one has failed, whether one that is away has come back.
+    pub look_interval: Duration,
     /// Bytes per second at which partitions are moved between stores (`catena.move.max.bytes.per.second`).
     pub move_bytes_per_second_max: f64,
     /// Compaction.
@@ -196,6 +198,7 @@ impl Default for StorageOptions {
             open_files: Arc::default(),
             journal_segment_bytes: 64 << 20,
             retention_check_interval: Duration::from_secs(300),
+            look_interval: Duration::from_secs(1),
             move_bytes_per_second_max: f64::MAX,
             cleaner: CleanerOptions::default(),
             log_config: |_, defaults| defaults.clone(),

@@ -6,7 +6,7 @@
 //! 3. Whether a directory without a store can be used by now: then its store joins.
 //! 4. Whether a store has announced something that another one has not followed yet.
 //!
-//! What must always hold: with one healthy store it does nothing but ask for the room once a second; it never holds a lock across I/O.
+//! What must always hold: with one healthy store it does nothing but ask for the room, once an interval; it never holds a lock across I/O.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,9 @@ use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use crate::returning;
 use crate::storage::Shared;
 
-/// How often it looks.
-const INTERVAL: Duration = Duration::from_secs(1);
-/// How soon it looks whether a store that is away has come back: at first, and after many attempts.
-const RETURN_MIN: Duration = Duration::from_secs(2);
-const RETURN_MAX: Duration = Duration::from_secs(60);
+/// After so many intervals it looks whether a store that is away has come back: at first, and after many attempts.
+const RETURN_MIN: u32 = 2;
+const RETURN_MAX: u32 = 60;
 
 /// The steward's thread; ends when this is dropped.
 pub struct Steward {
@@ -39,9 +37,11 @@ impl Steward {
     /// When the system refuses a thread.
     pub fn start(shared: &Arc<Shared>, dirs: &[PathBuf]) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
-        let mut rounds = Rounds { shared: shared.clone(), watched: dirs.iter().map(|dir| Watched::new(dir)).collect() };
+        let interval = shared.options.look_interval;
+        let watched = dirs.iter().map(|dir| Watched::new(dir, interval)).collect();
+        let mut rounds = Rounds { shared: shared.clone(), watched };
         let run = move || {
-            while stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
+            while stopped.recv_timeout(interval) != Err(RecvTimeoutError::Disconnected) {
                 rounds.look();
             }
         };
@@ -90,11 +90,13 @@ struct Watched {
     dir: PathBuf,
     look_at: Instant,
     patience: Duration,
+    patience_max: Duration,
 }
 
 impl Watched {
-    fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), look_at: Instant::now(), patience: RETURN_MIN }
+    fn new(dir: &Path, interval: Duration) -> Self {
+        let (patience, patience_max) = (interval * RETURN_MIN, interval * RETURN_MAX);
+        Self { dir: dir.to_owned(), look_at: Instant::now(), patience, patience_max }
     }
 
     /// A store that has come back, or a new one, takes part. One that comes and goes is looked for less and less often.
@@ -110,7 +112,7 @@ impl Watched {
             Ok(store) => tracing::info!("{}: store {} takes part", self.dir.display(), store.id),
             Err(error) => tracing::debug!("{}: still away: {error}", self.dir.display()),
         }
-        self.patience = (self.patience * 2).min(RETURN_MAX);
+        self.patience = (self.patience * 2).min(self.patience_max);
         self.look_at = Instant::now() + self.patience;
     }
 }

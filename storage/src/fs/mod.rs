@@ -4,7 +4,8 @@
 //! - All of the store's files are reached through one `FileSystem`, the catalog's too.
 //! - Written is not durable: bytes are after `File::sync`, names (made, renamed, removed) after `FileSystem::sync_dir` of their directory,
 //!   both after `FileSystem::sync_all`.
-//! - A write may be short. A failed sync leaves the file in an unknown state, so its error is never want of space, which passes.
+//! - A write may be short. A failed sync leaves the file in an unknown state, so its error is never want of space, which passes: reads go
+//!   on showing what was written, later syncs succeed, and the disk has any part of it, until `File::forget_cached` or the next boot.
 
 pub mod faulty;
 mod real;
@@ -203,6 +204,9 @@ pub trait File: Debug + Send + Sync {
     fn try_lock(&self) -> io::Result<()>;
     /// Asks for `range` to be in memory soon; does not wait, and nothing follows from it where the system cannot.
     fn read_ahead(&self, _range: Range<u64>) {}
+    /// Forgets what is in memory of the file and need not be written any more, so that the next read shows what the disk has. What a
+    /// write that failed has left in memory is forgotten as well; what is mapped may stay. Nothing follows from it where the system cannot.
+    fn forget_cached(&self) {}
     /// Maps `len` bytes from the beginning to be read; may reach beyond the end of the file.
     ///
     /// # Errors

@@ -138,6 +138,10 @@ impl File for RealFile {
         }
     }
 
+    fn forget_cached(&self) {
+        let _ = rustix::fs::fadvise(&self.0, 0, None, Advice::DontNeed);
+    }
+
     fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>> {
         Ok(Arc::new(MmapOptions::new().len(len).map_raw_read_only(&self.0)?))
     }

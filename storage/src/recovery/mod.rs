@@ -1,15 +1,22 @@
 //! From what the last start left behind to sealed chains.
 //!
 //! 1. Replay the journal: bytes of slots go into their segments at their positions. Doing so twice changes nothing.
-//! 2. In each open chain, look at the tail segment from the last place its index file vouches for: batch after batch, CRC and
+//! 2. Make the segments durable.
+//! 3. In each open chain, look at the tail segment from the last place its index file vouches for: batch after batch, CRC and
 //!    offsets; cut at the first byte that is not good.
-//! 3. Make the segments durable.
 //! 4. Once all stores are united, seal the chains in one transaction; a chain without records is forgotten.
 //! 5. Remove the journal.
 //!
 //! What must always hold: until 4 is done nothing is removed, so a crash in the middle begins again with 1; sealed chains are not
 //! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut. Memory: a file of the
 //! journal, and a small piece of a segment for each core.
+//!
+//! What was found is what the disk has, not only what the system shows. When Linux cannot write a page (a sync has failed, or nobody heard of
+//! it yet) it keeps it in memory as if it were written, and no later sync writes it. A start of the process alone would take it for durable, and
+//! the next loss of power would take it away from consumers. So:
+//! - The catalog is synced and forgotten by the page cache before it is opened (`open`): it has either the change that failed, or not.
+//! - The tails are forgotten by the page cache after 2, before 3 looks at them.
+//! - The journal may be read from memory: what its slots say is written again by 1, and synced by 2, which makes it true.
 
 mod side_by_side;
 mod tail;
@@ -85,8 +92,8 @@ pub fn recover(
         let known = ranges.into_iter().filter(|range| open.contains(&range.segment.chain));
         write_back(fs, &chains_dir, known)
     })?;
-    find_ends(fs, &chains_dir, &mut chains, report)?;
     sync_all(fs, dir, &chains_dir, chains.iter().filter(|chain| open.contains(&chain.id)))?;
+    find_ends(fs, &chains_dir, &mut chains, report)?;
     Ok(Recovered { chains, open })
 }
 
@@ -199,9 +206,11 @@ fn sync_all<'a>(
         for (id, summary) in chain.segment_ids().zip(&chain.segments) {
             match fs.open(&id.log_path(chains_dir), Open::Read) {
                 Ok(file) => file.sync()?,
-                // Below a log start that this store was not told of; else its records are missed when they are read.
+                // Below a log start that this store was not told of, or a tail that was never synced; else its records are missed when they
+                // are read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    if summary.len > 0 {
+                    let is_tail = chain.segments.last().is_some_and(|tail| tail.base_offset == id.base_offset);
+                    if summary.len > 0 && !is_tail {
                         tracing::warn!("{} is not there", id.log_path(chains_dir).display());
                     }
                     continue;

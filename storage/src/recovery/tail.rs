@@ -33,7 +33,7 @@ pub struct End {
     pub bytes_cut: u64,
 }
 
-/// Looks for the end of segment `id`.
+/// Looks for the end of segment `id`, which is synced.
 ///
 /// # Errors
 /// Of the file system; a file that is not there is an empty one.
@@ -45,6 +45,8 @@ pub fn find_end(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId) -> io::Re
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(end),
         opened => opened?,
     };
+    // What could not be written may still be shown.
+    file.forget_cached();
     let allocated = file.len()?;
     // A shorter one was never worth an index file.
     if allocated >= INDEX_FLUSH_BYTES

@@ -139,6 +139,11 @@ impl Faults {
         self.gone.push(Gone { path: path.to_owned(), operations: operations.to_vec(), fault });
     }
 
+    /// What is at or below `path` is no longer gone.
+    pub fn give_back(&mut self, path: &Path) {
+        self.gone.retain(|gone| !gone.path.starts_with(path));
+    }
+
     /// Nothing fails any more; but power does not come back.
     pub fn mend(&mut self) {
         self.rules.clear();

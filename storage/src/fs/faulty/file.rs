@@ -125,6 +125,22 @@ impl Inode {
         Ok(())
     }
 
+    /// A sync has failed.
+    pub fn sync_failed(&self) {
+        lock(&self.image).sync_failed();
+    }
+
+    /// From now on the process sees what the disk has in place of what could not be synced.
+    fn forget_cached(&self, dice: &mut Dice) -> io::Result<()> {
+        let mut image = lock(&self.image);
+        let (real, len) = (self.real()?, image.len());
+        image.forget_dropped(dice).into_iter().try_for_each(|(at, bytes)| {
+            let position = at * SECTOR as u64;
+            let within = len.saturating_sub(position).min(SECTOR as u64) as usize;
+            real.write_all_at(&bytes[..within], position)
+        })
+    }
+
     /// Writes what the disk may hold into a new file.
     pub fn write_outcome(&self, dice: &mut Dice, target: &Path) -> io::Result<()> {
         const BLOCK: usize = 4096;
@@ -191,7 +207,7 @@ impl File for Handle {
         let begun = self.disk.begin(Operation::Sync, &self.path);
         match &begun {
             Ok(_alone) => self.inode.sync(),
-            Err(_) => lock(&self.inode.image).sync_failed(),
+            Err(_) => self.inode.sync_failed(),
         }
         begun.map(drop)
     }
@@ -204,6 +220,14 @@ impl File for Handle {
             self.holds.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    fn forget_cached(&self) {
+        let _alone = lock(&self.disk.0.busy);
+        if !self.disk.is_off() {
+            let mut dice = Dice::new(self.disk.operations());
+            self.inode.forget_cached(&mut dice).expect("the real file can be written");
+        }
     }
 
     fn map(&self, len: usize) -> io::Result<Arc<MmapRaw>> {

@@ -108,6 +108,18 @@ impl Image {
         self.unsynced.values_mut().for_each(|sector| sector.dropped = true);
     }
 
+    /// What a failed sync has left in memory is forgotten: throws the dice for what the disk holds there, which is all there is from now on.
+    pub fn forget_dropped(&mut self, dice: &mut Dice) -> Vec<(u64, Box<[u8]>)> {
+        let (chance, at) = (dice.chance(), self.lens.len() - 1);
+        let dropped: Vec<u64> = self.unsynced.iter().filter(|(_, sector)| sector.dropped).map(|(at, _)| *at).collect();
+        let chosen = dropped.into_iter().filter_map(|number| {
+            let sector = self.unsynced.remove(&number)?;
+            let possible = sector.possible(at);
+            Some((number, possible[dice.pick(possible.len(), chance)].bytes.clone()))
+        });
+        chosen.collect()
+    }
+
     /// Throws the dice for what the disk holds.
     pub fn outcome(&self, dice: &mut Dice) -> Outcome<'_> {
         let (of_len, of_sectors) = (dice.chance(), dice.chance());

@@ -11,7 +11,7 @@
 //! - What is not durable may be there, or not, or in part, in sectors of 512 bytes and single names, in any order (see `image` and
 //!   `names` for the few things that cannot be torn). Different seeds give different outcomes, the same seed the same one.
 //! - Operations happen one after the other. An operation that fails changes nothing, but for `sync`: what was to be synced stays
-//!   as unknown as it was, and a later sync does not mend it.
+//!   as unknown as it was, and a later sync does not mend it; the process goes on seeing it until `forget_cached`.
 //!
 //! Nobody else may use the files meanwhile. Memory: 1 KiB for each sector written and not synced.
 
@@ -102,6 +102,11 @@ impl FaultyFileSystem {
     /// Everything at or below `path` fails from now on, also what is open: a disk that is gone.
     pub fn lose(&self, path: &Path, fault: Fault) {
         self.lose_only(path, &Operation::ALL, fault);
+    }
+
+    /// What was lost at or below `path` is there again.
+    pub fn give_back(&self, path: &Path) {
+        self.faults().give_back(path);
     }
 
     /// These operations fail at or below `path` from now on.
@@ -277,9 +282,13 @@ impl FileSystem for FaultyFileSystem {
     }
 
     fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        let _alone = self.begin(Operation::SyncAll, dir)?;
-        tree::sync(&self.find(dir)?);
-        Ok(())
+        let begun = self.begin(Operation::SyncAll, dir);
+        let node = self.find(dir)?;
+        match &begun {
+            Ok(_alone) => tree::sync(&node),
+            Err(_) => tree::sync_failed(&node),
+        }
+        begun.map(drop)
     }
 
     fn space(&self, dir: &Path) -> io::Result<Space> {

@@ -305,6 +305,27 @@ fn a_sync_after_one_that_failed_does_not_mend_it() {
 }
 
 #[test]
+fn what_a_failed_sync_has_left_in_memory_is_shown_until_it_is_forgotten() {
+    let mut seen = BTreeSet::new();
+    for skipped in 0..20 {
+        let case = Case::new();
+        let file = case.durable("f", b"old");
+        write(&*file, b"new", 0);
+        file.forget_cached();
+        assert_eq!(read(&*file), b"new", "what is to be written is not forgotten");
+        case.disk.fail(Operation::Sync, 0, 1, Fault::Io);
+        (0..skipped).for_each(|_| drop(file.len()));
+        assert!(file.sync().is_err() && file.sync().is_ok());
+        assert_eq!(read(&*file), b"new");
+        file.forget_cached();
+        let found = read(&*file);
+        assert_eq!(case.versions("f"), one(&found), "now the process sees the disk");
+        seen.insert(found);
+    }
+    assert_eq!(seen, BTreeSet::from([b"old".to_vec(), b"new".to_vec()]));
+}
+
+#[test]
 fn a_lost_directory_fails_also_what_is_open_in_it() {
     let case = Case::new();
     case.disk.create_dir_all(&case.path("a")).unwrap();

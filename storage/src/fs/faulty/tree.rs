@@ -80,6 +80,14 @@ pub fn sync(node: &Node) {
     }
 }
 
+/// A sync of everything at and below `node` has failed.
+pub fn sync_failed(node: &Node) {
+    match node {
+        Node::File(inode) => inode.sync_failed(),
+        Node::Directory(directory) => lock(directory).now().values().for_each(sync_failed),
+    }
+}
+
 /// Unsynced sectors at and below `node`.
 pub fn unsynced(node: &Node) -> usize {
     match node {
