@@ -60,17 +60,18 @@ impl Members {
         self.take().into_iter().for_each(Member::stop);
     }
 
-    /// As `stop`, and leaves nothing to replay behind: the chains that are open are sealed.
+    /// As `stop`, and leaves nothing to replay behind: the chains that were opened in this broker epoch are sealed.
     ///
     /// # Errors
     /// Of the first store that could not do it; the others have.
-    pub fn seal_all(&self, logs: &[Arc<PartitionLog>]) -> Result<(), StoreError> {
+    pub fn seal_all(&self, logs: &[Arc<PartitionLog>], epoch: u32) -> Result<(), StoreError> {
         let members = self.take();
         let stores: Vec<_> = members.iter().map(|member| (member.store.clone(), member.lock.clone())).collect();
         // All of them first: the last commit of one may hand logs over to another.
         members.iter().for_each(|member| member.store.commits.stop());
         members.into_iter().for_each(Member::stop);
-        let seal = |(store, _): &(Arc<Store>, _)| store.check_alive().and_then(|()| shutdown::seal_all(store, logs));
+        let seal =
+            |(store, _): &(Arc<Store>, _)| store.check_alive().and_then(|()| shutdown::seal_all(store, logs, epoch));
         stores.iter().map(seal).fold(Ok(()), Result::and)
     }
 

@@ -47,6 +47,8 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
         shared.log(chain.partition).iter().for_each(|log| known.limit(chain.id, log.sealed_end(chain.id)));
     }
     settle(&options.fs, &found, &mut known).map_err(damaged)?;
+    // At once: the journal that is written from now on has the names of this one.
+    recovery::finish(options.fs.as_ref(), dir, shared.stores.epoch.saturating_add(1)).map_err(io)?;
     let (store, lock) = found.into_store(options);
     let member = member(&store, lock, &shared.stores, options).map_err(io)?;
     reserve(shared, &store).map_err(damaged)?;

@@ -9,6 +9,7 @@ use crate::catalog::Row;
 use crate::error::StoreError;
 use crate::journal;
 use crate::log::PartitionLog;
+use crate::recovery;
 use crate::segment::Segment;
 use crate::store::{SYNC_EACH_MAX, Store, journal_dir};
 use crate::syncing::{sync_all, sync_device};
@@ -17,11 +18,11 @@ use crate::syncing::{sync_all, sync_device};
 /// the next start does it in the background.
 const REST_MAX: u64 = 1024 * 1024;
 
-/// Seals the chains of `logs` that are open in `store`. Nothing is appended any more.
+/// Seals the chains of `logs` that are open in `store`, in this broker epoch. Nothing is appended any more.
 ///
 /// # Errors
 /// When something could not be made durable.
-pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>]) -> Result<(), StoreError> {
+pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>], epoch: u32) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::of_write(&error);
     let here: Vec<_> = logs.iter().filter(|log| !log.is_deleted()).filter_map(|log| log.seal(store)).collect();
     let segments: Vec<_> = here.iter().flat_map(|sealed| sealed.segments.iter().cloned()).collect();
@@ -33,6 +34,8 @@ pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>]) -> Result<(), St
         [Some(Row::Chain(sealed.chain)), sealed.producers.map(Row::Producers)].into_iter().flatten()
     });
     store.catalog.apply(&rows.collect::<Vec<_>>())?;
+    // Of earlier epochs there is none any more, unless it was in vain.
+    recovery::finish(&*store.fs, &store.dir, epoch).map_err(failed)?;
     journal::remove_all(&*store.fs, &journal_dir(&store.dir)).map_err(failed)
 }
 

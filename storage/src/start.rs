@@ -5,10 +5,10 @@
 //! 2. Take the next broker epoch, in every store.
 //! 3. Recover every store, side by side: replay its journal, find the ends of its open chains.
 //! 4. Unite what all catalogs know: which topics there are, which chains, where each ends.
-//! 5. Seal the chains that were open, tell every store what it has missed, remove the journals.
-//! 6. Begin: logs and committers.
+//! 5. Seal the chains that were open, tell every store what it has missed.
+//! 6. Begin: logs and committers; in the background, make the segments durable, remove the journals and what is not needed any more.
 //!
-//! What must always hold: nothing is removed before 5, so a crash in the middle begins again with 1; a store that cannot be used is left
+//! What must always hold: nothing is removed before 6, so a crash in the middle begins again with 1; a store that cannot be used is left
 //! out and its chains are known to be away; a directory that was named by mistake ends the start.
 
 use std::io;
@@ -215,7 +215,7 @@ pub fn rows_of(found: &Found) -> Result<StoreRows, OpenError> {
     Ok(StoreRows { store: found.opened.identity.store, rows })
 }
 
-/// Seals what was open, learns what was missed, removes the journal.
+/// Seals what was open, learns what was missed. The journal stays until the segments are durable (`recovery::finish`).
 ///
 /// # Errors
 /// Of the store.
@@ -228,7 +228,7 @@ pub fn settle(fs: &Arc<dyn FileSystem>, found: &Found, known: &mut Known) -> Res
     found.opened.catalog.learn(known.lacking(store))?;
     found.opened.catalog.apply(&rows)?;
     known.seal(sealed);
-    recovery::remove_journal(fs.as_ref(), &found.dir).map_err(failed)
+    Ok(())
 }
 
 fn damaged(dir: &Path, error: &StoreError) -> OpenError {

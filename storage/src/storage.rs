@@ -247,7 +247,7 @@ impl Storage {
         self.shared.moves.stop();
         let logs = self.shared.logs();
         logs.iter().for_each(|log| log.await_writer());
-        self.shared.members.seal_all(&logs)
+        self.shared.members.seal_all(&logs, self.shared.stores.epoch)
     }
 
     fn announce(&self, home: StoreId, rows: &[Row]) -> Result<(), StoreError> {

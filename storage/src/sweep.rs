@@ -1,5 +1,6 @@
-//! Giving space back: after a start, files that no segment in the chains of the catalog owns (left between making a file and
-//! telling the catalog, or while a topic was deleted) are removed, and what segments had allocated ahead is cut off; from then on, what is deleted.
+//! Giving space back. After a start: the journal of earlier epochs, once what it holds is durable in its place; files that no segment in the
+//! chains of the catalog owns (left between making a file and telling the catalog, or while a topic was deleted); what segments had allocated
+//! ahead. From then on, what is deleted.
 //!
 //! What must always hold: only files of earlier broker epochs are touched, whose chains are sealed; this start's own may not be
 //! in the catalog yet. Nothing below a segment's length in the catalog is cut.
@@ -14,6 +15,7 @@ use crate::catalog::ChainRecord;
 use crate::fs::{Entry, Open};
 use crate::ids::SegmentId;
 use crate::kept::LogStarts;
+use crate::recovery;
 use crate::store::Store;
 
 /// Sweeps the files of epochs before `epoch` in the background, once, and then removes what is deleted; ends when the store closes.
@@ -23,6 +25,9 @@ use crate::store::Store;
 pub fn start(store: &Arc<Store>, epoch: u32) -> io::Result<JoinHandle<()>> {
     let store = store.clone();
     std::thread::Builder::new().name("sweep".into()).spawn(move || {
+        if let Err(error) = recovery::finish(&*store.fs, &store.dir, epoch) {
+            store.write_failed("making durable what the last start has left", &error);
+        }
         match sweep(&store, epoch) {
             Ok(0) => {}
             Ok(removed) => tracing::info!("{removed} files without a chain are removed"),

@@ -140,8 +140,13 @@ pub fn replay(
     mut apply: impl FnMut(Vec<Replayed<'_>>) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut slots = 0;
-    for (id, path) in files(fs, dir)? {
-        let bytes = read_slots(&*fs.open(&path, Open::Read)?, id)?;
+    let files = files(fs, dir)?;
+    for (at, (id, path)) in files.iter().enumerate() {
+        let (id, file) = (*id, fs.open(path, Open::Read)?);
+        if at + 1 == files.len() {
+            trust_only_the_disk(&*file)?;
+        }
+        let bytes = read_slots(&*file, id)?;
         let mut ranges = Vec::new();
         let (mut at, mut number) = (0, 0);
         while let Some(slot) = bytes.get(at..).and_then(|rest| read_slot(rest, id, number)) {
@@ -157,6 +162,13 @@ pub fn replay(
         slots += u64::from(number);
     }
     Ok(slots)
+}
+
+/// A slot whose sync has failed may be shown, and not be there after a loss of power. Nothing was written behind it.
+fn trust_only_the_disk(file: &dyn File) -> io::Result<()> {
+    file.sync()?;
+    file.forget_cached();
+    Ok(())
 }
 
 /// The bytes of a file up to the first slot that is not one of its own; what is behind it is not read.
@@ -184,6 +196,23 @@ fn read_slots(file: &dyn File, id: FileId) -> io::Result<Vec<u8>> {
 /// Of the file system.
 pub fn remove_all(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
     files(fs, dir)?.into_iter().try_for_each(|(_, path)| fs.remove_file(&path))
+}
+
+/// Removes the files of the journal in `dir` that broker epochs before `epoch` wrote.
+///
+/// # Errors
+/// Of the file system.
+pub fn remove_before(fs: &dyn FileSystem, dir: &Path, epoch: u32) -> io::Result<()> {
+    files_before(fs, dir, epoch)?.iter().try_for_each(|path| fs.remove_file(path))
+}
+
+/// The files of the journal in `dir` that broker epochs before `epoch` wrote.
+///
+/// # Errors
+/// Of the file system.
+pub fn files_before(fs: &dyn FileSystem, dir: &Path, epoch: u32) -> io::Result<Vec<PathBuf>> {
+    let files = files(fs, dir)?.into_iter();
+    Ok(files.filter(|(id, _)| id.epoch < epoch).map(|(_, path)| path).collect())
 }
 
 /// The files of the journal in `dir`, in the order in which they were written.

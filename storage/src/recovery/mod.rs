@@ -1,28 +1,31 @@
 //! From what the last start left behind to sealed chains.
 //!
 //! 1. Replay the journal: bytes of slots go into their segments at their positions. Doing so twice changes nothing.
-//! 2. Make the segments durable.
-//! 3. In each open chain, look at the tail segment from the last place its index file vouches for: batch after batch, CRC and
+//! 2. In each open chain, look at the tail segment from the last place its index file vouches for: batch after batch, CRC and
 //!    offsets; cut at the first byte that is not good.
+//! 3. Where that is not exactly where the journal ends, make the segments durable, and look again at what the disk has.
 //! 4. Once all stores are united, seal the chains in one transaction; a chain without records is forgotten.
-//! 5. Remove the journal.
+//! 5. In the background, make all segments durable and remove the journal (`finish`).
 //!
-//! What must always hold: until 4 is done nothing is removed, so a crash in the middle begins again with 1; sealed chains are not
-//! looked at; what was acknowledged is in the journal or synced in place, so nothing acknowledged is cut. Memory: a file of the
-//! journal, and a small piece of a segment for each core.
+//! What must always hold: what was acknowledged, or was found and is shown to consumers, is in the journal or synced in place, so nothing of
+//! it is cut or lost. Until 5 is done nothing is removed, so a crash in the middle begins again with 1, which writes into the sealed
+//! chains too, but not beyond their ends; else sealed chains are not looked at. What left the journal is durable in place. Memory: a file of
+//! the journal, and a small piece of a segment for each core.
 //!
 //! What was found is what the disk has, not only what the system shows. When Linux cannot write a page (a sync has failed, or nobody heard of
 //! it yet) it keeps it in memory as if it were written, and no later sync writes it. A start of the process alone would take it for durable, and
 //! the next loss of power would take it away from consumers. So:
 //! - The catalog is synced and forgotten by the page cache before it is opened (`open`): it has either the change that failed, or not.
-//! - The tails are forgotten by the page cache after 2, before 3 looks at them.
-//! - The journal may be read from memory: what its slots say is written again by 1, and synced by 2, which makes it true.
+//! - So is the last file of the journal before it is read: nothing was written behind a slot whose sync has failed.
+//! - A tail that has anything but what commits have put there is synced and forgotten before it counts.
+//! - What the slots say is written again by 1, and synced by 5.
 
+mod replay;
 mod side_by_side;
 mod tail;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, IoSlice};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +33,14 @@ use std::time::Duration;
 use crate::catalog::{Catalog, ChainRecord};
 use crate::error::StoreError;
 use crate::files::ChainFiles;
-use crate::fs::{self, File, FileSystem, Open};
+use crate::fs::{FileSystem, Open};
 use crate::ids::{ChainId, SegmentId};
-use crate::journal::{self, Replayed};
+use crate::journal;
 use crate::kept::LogStarts;
 use crate::segment::{Segment, SegmentSummary};
 use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
+use replay::{Known, Replay};
+use tail::End;
 
 /// What recovery did.
 #[derive(Debug, Clone, Default)]
@@ -87,22 +92,25 @@ pub fn recover(
     let mut chains: Vec<_> = chains.into_iter().map(|chain| starts.keep(chain)).collect();
     let open: HashSet<ChainId> = chains.iter().filter(|chain| chain.end.is_none()).map(|chain| chain.id).collect();
     report.open_chains = open.len() as u64;
-    report.journal_slots = journal::replay(fs, &journal_dir(dir), |ranges| {
-        // Slots of sealed or deleted chains, and of chains that were never acknowledged, say nothing any more.
-        let known = ranges.into_iter().filter(|range| open.contains(&range.segment.chain));
-        write_back(fs, &chains_dir, known)
-    })?;
-    sync_all(fs, dir, &chains_dir, chains.iter().filter(|chain| open.contains(&chain.id)))?;
-    find_ends(fs, &chains_dir, &mut chains, report)?;
+    let mut replay = Replay::new(fs, &chains_dir, &chains);
+    report.journal_slots = journal::replay(fs, &journal_dir(dir), |ranges| replay.write_back(ranges))?;
+    let tails = replay.tails;
+    find_ends(fs, dir, &mut chains, tails, report)?;
     Ok(Recovered { chains, open })
 }
 
-/// Removes the journal of the store in `dir`: what it said is in the segments, and durable there.
+/// Makes durable what the store in `dir` has, and removes what its journal has of epochs before `epoch`: it is in the segments, and durable
+/// there.
 ///
 /// # Errors
 /// Of the file system.
-pub fn remove_journal(fs: &dyn FileSystem, dir: &Path) -> io::Result<()> {
-    journal::remove_all(fs, &journal_dir(dir))
+pub fn finish(fs: &dyn FileSystem, dir: &Path, epoch: u32) -> io::Result<()> {
+    let journal = journal_dir(dir);
+    if journal::files_before(fs, &journal, epoch)?.is_empty() {
+        return Ok(());
+    }
+    fs.sync_all(dir)?;
+    journal::remove_before(fs, &journal, epoch)
 }
 
 impl Recovered {
@@ -140,57 +148,46 @@ fn seal(files: &Arc<ChainFiles>, mut chain: ChainRecord, end: i64) -> io::Result
     Ok(chain)
 }
 
-/// Writes what the journal holds to where it belongs, each segment's bytes in the order in which they came.
-fn write_back<'a>(
-    fs: &dyn FileSystem,
-    chains_dir: &Path,
-    ranges: impl Iterator<Item = Replayed<'a>>,
-) -> io::Result<()> {
-    let mut by_segment: HashMap<SegmentId, Vec<Replayed<'a>>> = HashMap::new();
-    ranges.for_each(|range| by_segment.entry(range.segment).or_default().push(range));
-    let mut segments: Vec<_> = by_segment.into_iter().collect();
-    side_by_side::each(&mut segments, |(id, ranges)| {
-        let file = open_or_make(fs, chains_dir, *id)?;
-        ranges.iter().try_for_each(|range| fs::write_all(&*file, &mut [IoSlice::new(range.bytes)], range.position))
-    })?;
-    Ok(())
-}
-
-/// The names of file and directory may not have reached the disk.
-fn open_or_make(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId) -> io::Result<Arc<dyn File>> {
-    let path = id.log_path(chains_dir);
-    match fs.open(&path, Open::WriteOrCreate) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs.create_dir_all(&id.directory(chains_dir))?;
-            fs.open(&path, Open::WriteOrCreate)
-        }
-        opened => opened,
-    }
-}
-
 /// Finds the ends of the open chains. Only the last segment of one can hold anything that is not good: an earlier one was complete and
 /// durable before the catalog learned of the next.
 fn find_ends(
     fs: &dyn FileSystem,
-    chains_dir: &Path,
+    dir: &Path,
     chains: &mut [ChainRecord],
+    mut known: HashMap<SegmentId, Known>,
     report: &mut RecoveryReport,
 ) -> io::Result<()> {
-    let mut open: Vec<_> = chains.iter_mut().filter(|chain| chain.end.is_none()).collect();
-    let scans = side_by_side::each(&mut open, |chain| {
-        let Some(tail) = chain.segments.last_mut() else {
+    let chains_dir = chains_dir(dir);
+    let (mut certain, mut doubtful) = (Vec::new(), Vec::new());
+    for chain in chains.iter_mut().filter(|chain| chain.end.is_none()) {
+        let Some(id) = tail_of(chain) else {
             chain.end = Some(chain.start);
-            return Ok((0, 0));
+            continue;
         };
-        let id = SegmentId { chain: chain.id, base_offset: tail.base_offset };
-        let end = tail::find_end(fs, chains_dir, id)?;
-        *tail = SegmentSummary { base_offset: tail.base_offset, len: end.len, max_timestamp: end.max_timestamp };
-        chain.end = Some(end.next_offset);
-        Ok((end.bytes_scanned, end.bytes_cut))
-    })?;
-    report.bytes_scanned += scans.iter().map(|(scanned, _)| scanned).sum::<u64>();
-    report.bytes_cut += scans.iter().map(|(_, cut)| cut).sum::<u64>();
+        match known.remove(&id) {
+            Some(Known { end, journaled }) if end.len == journaled => certain.push((chain, end)),
+            _ => doubtful.push((chain, id)),
+        }
+    }
+    sync_all(fs, dir, &chains_dir, doubtful.iter().map(|(chain, _)| &**chain))?;
+    let ends = side_by_side::each(&mut doubtful, |(_, id)| tail::find_end_on_disk(fs, &chains_dir, *id))?;
+    let looked_at = doubtful.into_iter().map(|(chain, _)| chain).zip(ends);
+    certain.into_iter().chain(looked_at).for_each(|(chain, end)| end_at(chain, &end, report));
     Ok(())
+}
+
+fn tail_of(chain: &ChainRecord) -> Option<SegmentId> {
+    chain.segments.last().map(|tail| SegmentId { chain: chain.id, base_offset: tail.base_offset })
+}
+
+/// The chain ends where its tail does.
+fn end_at(chain: &mut ChainRecord, end: &End, report: &mut RecoveryReport) {
+    chain.end = Some(end.next_offset);
+    if let Some(tail) = chain.segments.last_mut() {
+        *tail = SegmentSummary { base_offset: tail.base_offset, len: end.len, max_timestamp: end.max_timestamp };
+    }
+    report.bytes_scanned += end.bytes_scanned;
+    report.bytes_cut += end.bytes_cut;
 }
 
 fn sync_all<'a>(

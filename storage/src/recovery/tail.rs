@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use catena_protocol::batch::{BatchHeader, CRC_START, crc_matches};
+use catena_protocol::batch::{BatchError, BatchHeader, CRC_START, crc_matches};
 
 use crate::batches::Batches;
 use crate::fs::{self, File, FileSystem, Open};
@@ -15,7 +15,10 @@ use crate::segment::{INDEX_FLUSH_BYTES, NO_TIMESTAMP};
 
 /// Bytes of a segment looked at in one piece.
 const PIECE: u64 = 256 * 1024;
-/// How far beyond the end garbage is looked for.
+/// And in the first one.
+const PIECE_MIN: u64 = 4096;
+/// How far beyond the end garbage is looked for: not less than a write may leave behind, and not more than a page.
+const GARBAGE_MIN: usize = 512;
 const GARBAGE_MAX: usize = 4096;
 
 /// Where a segment ends.
@@ -33,20 +36,25 @@ pub struct End {
     pub bytes_cut: u64,
 }
 
-/// Looks for the end of segment `id`, which is synced.
+/// Looks for the end of segment `id`, which is synced, by what the disk has and not by what the system shows (see `recovery`).
 ///
 /// # Errors
-/// Of the file system; a file that is not there is an empty one.
-pub fn find_end(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId) -> io::Result<End> {
-    let path = id.log_path(chains_dir);
-    let mut end =
-        End { len: 0, next_offset: id.base_offset, max_timestamp: NO_TIMESTAMP, bytes_scanned: 0, bytes_cut: 0 };
-    let file = match fs.open(&path, Open::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(end),
+/// As `find_end`; a file that is not there is an empty one.
+pub fn find_end_on_disk(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId) -> io::Result<End> {
+    let file = match fs.open(&id.log_path(chains_dir), Open::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(End::nothing(id)),
         opened => opened?,
     };
-    // What could not be written may still be shown.
     file.forget_cached();
+    find_end(fs, chains_dir, id, &*file)
+}
+
+/// Looks for the end of segment `id` in its file.
+///
+/// # Errors
+/// Of the file system.
+pub fn find_end(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId, file: &dyn File) -> io::Result<End> {
+    let mut end = End::nothing(id);
     let allocated = file.len()?;
     // A shorter one was never worth an index file.
     if allocated >= INDEX_FLUSH_BYTES
@@ -57,37 +65,59 @@ pub fn find_end(fs: &dyn FileSystem, chains_dir: &Path, id: SegmentId) -> io::Re
         end.max_timestamp = vouched.timestamp_before;
     }
     let from = end.len;
-    scan(&*file, allocated, &mut end)?;
+    let rest = scan(file, allocated, &mut end)?;
     end.bytes_scanned = end.len - from;
-    end.bytes_cut = garbage_after(&*file, end.len)?;
+    end.bytes_cut = garbage_after(file, &rest, &end)?;
     if end.bytes_cut > 0 {
+        let path = id.log_path(chains_dir);
         tracing::warn!("{}: cut at {}, what follows is no whole batch", path.display(), end.len);
     }
     Ok(end)
 }
 
-fn scan(file: &dyn File, allocated: u64, end: &mut End) -> io::Result<()> {
-    let mut piece = vec![0; PIECE.min(allocated.saturating_sub(end.len)) as usize];
+/// Goes on behind all good batches; returns what was read behind them.
+fn scan(file: &dyn File, allocated: u64, end: &mut End) -> io::Result<Vec<u8>> {
+    let mut piece = Vec::new();
+    // Most tails are short.
+    let mut wanted = PIECE_MIN;
     loop {
-        let before = end.len;
+        piece.resize(wanted.min(allocated.saturating_sub(end.len)) as usize, 0);
         let read = fs::read_full(file, &mut piece, end.len)?;
-        let bytes = &piece[..read];
-        for found in Batches::new(bytes) {
-            if !crc_matches(&bytes[found.start..found.end], &found.header) || !end.take(&found.header) {
-                return Ok(());
-            }
+        piece.truncate(read);
+        let (taken, is_good) = take_batches(&piece, end);
+        drop(piece.drain(..taken));
+        let goes_on = match BatchHeader::parse(&piece) {
+            _ if !is_good => false,
+            Ok(_) if taken > 0 || wanted < PIECE => true,
+            Ok(long) => long.size() > piece.len() && long_crc_matches(file, end.len, &long)? && end.take(&long),
+            Err(BatchError::Truncated { .. }) => taken > 0,
+            Err(_) => false,
+        };
+        if !goes_on {
+            return Ok(piece);
         }
-        if end.len > before {
-            continue;
-        }
-        match BatchHeader::parse(bytes) {
-            Ok(long) if long.size() > read && long_crc_matches(file, end.len, &long)? && end.take(&long) => {}
-            _ => return Ok(()),
-        }
+        wanted = PIECE;
     }
 }
 
+/// Takes whole batches as long as they are good; returns how many bytes they are, and whether no other one follows.
+fn take_batches(bytes: &[u8], end: &mut End) -> (usize, bool) {
+    let mut taken = 0;
+    for found in Batches::new(bytes) {
+        if !crc_matches(&bytes[found.start..found.end], &found.header) || !end.take(&found.header) {
+            return (taken, false);
+        }
+        taken = found.end;
+    }
+    (taken, true)
+}
+
 impl End {
+    /// That of an empty segment.
+    fn nothing(id: SegmentId) -> Self {
+        Self { len: 0, next_offset: id.base_offset, max_timestamp: NO_TIMESTAMP, bytes_scanned: 0, bytes_cut: 0 }
+    }
+
     /// Goes on behind a batch, if it is the next one.
     fn take(&mut self, header: &BatchHeader) -> bool {
         let next = header.base_offset == self.next_offset && header.last_offset() >= header.base_offset;
@@ -120,10 +150,15 @@ fn long_crc_matches(file: &dyn File, start: u64, header: &BatchHeader) -> io::Re
     Ok(crc == header.crc)
 }
 
-/// How many bytes follow the last good batch that are not merely allocated space. The catalog's length cuts them off; the
-/// sweep gives their space back, as cutting files one by one would take a start longer than all the rest.
-fn garbage_after(file: &dyn File, len: u64) -> io::Result<u64> {
-    let mut next = [0; GARBAGE_MAX];
-    let read = fs::read_full(file, &mut next, len)?;
-    Ok(next[..read].iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1))
+/// How many bytes follow the last good batch that are not merely allocated space, as far as the next block, of which `rest` was read
+/// already. The catalog's length cuts them off; the sweep gives their space back, as cutting files one by one would take a start longer
+/// than all the rest.
+fn garbage_after(file: &dyn File, rest: &[u8], end: &End) -> io::Result<u64> {
+    let mut next = rest.get(..GARBAGE_MAX).unwrap_or(rest).to_vec();
+    if next.len() < GARBAGE_MIN {
+        next.resize(GARBAGE_MAX, 0);
+        let read = fs::read_full(file, &mut next, end.len)?;
+        next.truncate(read);
+    }
+    Ok(next.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1))
 }
