@@ -1,19 +1,19 @@
-//! The journal of a store against the segments of its open chains.
+//! The journal of a store against the segments of its chains.
 //!
-//! What must always hold: one slot is in memory at a time. Slots of sealed or deleted chains say nothing any more.
+//! What must always hold: one slot is in memory at a time. What a start would not write back says nothing any more.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
 use super::Check;
 use super::finding::Place;
 use super::look::Looked;
-use crate::catalog::Row;
+use crate::catalog::{ChainRecord, Row};
 use crate::fs::{File, FileSystem, Open, read_full};
-use crate::ids::ChainId;
 use crate::journal::files;
 use crate::journal::slot::{FileId, Range, SLOT_ALIGNMENT, Slot, announced_len, read_slot};
+use crate::kept::LogStarts;
+use crate::recovery::Rooms;
 use crate::store::{chains_dir, journal_dir};
 
 /// Bytes compared at a time.
@@ -74,19 +74,20 @@ fn read_at(file: &dyn File, at: u64, id: FileId, number: u32, bytes: &mut Vec<u8
 /// # Errors
 /// Of the file system.
 pub fn check(check: &mut Check<'_>, looked: &Looked) -> io::Result<()> {
-    let open: HashSet<ChainId> = looked.catalog.rows.iter().filter_map(open_chain).collect();
+    let rooms = Rooms::of(&chains(looked));
     let place = Place::dir(&looked.dir);
     for (id, path) in files(check.fs.as_ref(), &journal_dir(&looked.dir))? {
         let place = place.file(&path);
         let file = check.fs.open(&path, Open::Read)?;
-        let (fs, chains) = (check.fs.clone(), chains_dir(&looked.dir));
+        let (fs, chains_dir) = (check.fs.clone(), chains_dir(&looked.dir));
         let mut slots = 0;
         let (end, why) = each_slot(&*file, id, |number, at, slot| {
             slots += 1;
-            for (range, bytes) in slot.ranges.iter().filter(|(range, _)| open.contains(&range.segment.chain)) {
-                if !is_in_segment(fs.as_ref(), &chains, range, bytes)? {
+            for (range, bytes) in &slot.ranges {
+                let Some(bytes) = rooms.taken(range.segment, range.position, bytes) else { continue };
+                if !is_in_segment(fs.as_ref(), &chains_dir, range, bytes)? {
                     check.mended.insert(range.segment);
-                    let (len, chain, position) = (range.len, range.segment.chain, range.position);
+                    let (len, chain, position) = (bytes.len(), range.segment.chain, range.position);
                     let text = format!(
                         "slot {number} has {len} bytes for position {position} of chain {chain}, segment {}, that are not \
                          there: the next start writes them",
@@ -107,11 +108,14 @@ pub fn check(check: &mut Check<'_>, looked: &Looked) -> io::Result<()> {
     Ok(())
 }
 
-fn open_chain(row: &Row) -> Option<ChainId> {
-    match row {
-        Row::Chain(chain) if chain.end.is_none() => Some(chain.id),
-        _ => None,
-    }
+/// The chains of the store itself, as its recovery sees them.
+fn chains(looked: &Looked) -> Vec<ChainRecord> {
+    let rows = || looked.catalog.rows.iter();
+    let starts =
+        LogStarts::new(rows().filter_map(|row| if let Row::Partition(record) = row { Some(*record) } else { None }));
+    let chains = rows().filter_map(|row| if let Row::Chain(chain) = row { Some(chain) } else { None });
+    let own = chains.filter(|chain| chain.id.store == looked.identity.store);
+    own.map(|chain| starts.keep(chain.clone())).collect()
 }
 
 fn is_in_segment(fs: &dyn FileSystem, chains: &Path, range: &Range, bytes: &[u8]) -> io::Result<bool> {

@@ -39,6 +39,9 @@ use crate::journal;
 use crate::kept::LogStarts;
 use crate::segment::{Segment, SegmentSummary};
 use crate::store::{SYNC_EACH_MAX, chains_dir, journal_dir};
+
+pub use replay::Rooms;
+
 use replay::{Known, Replay};
 use tail::End;
 
