@@ -25,19 +25,31 @@ pub fn files(folder: &Path, kinds: &[&str]) -> Vec<PathBuf> {
 /// Changes the first byte of the `which`th place that holds `value` in the segments below `folder`; the file and the
 /// position in it.
 pub fn flip(folder: &Path, value: &[u8], which: usize) -> (PathBuf, u64) {
-    let segments = files(folder, &["log"]);
-    let places = segments.into_iter().find_map(|path| Some((places(&path, value)?, path)));
-    let (places, path) = places.unwrap_or_else(|| panic!("nothing to damage in {}", folder.display()));
-    let (position, byte) = places[which];
-    let file = File::options().write(true).open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    file.write_all_at(&[!byte], position).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let (path, position) = find(folder, value, which);
+    flip_at(&path, position);
     (path, position)
 }
 
-/// Where a file holds `value`, with the byte there; none if nowhere.
-fn places(path: &Path, value: &[u8]) -> Option<Vec<(u64, u8)>> {
+/// Changes the byte at `position`; a second time makes it what it was.
+pub fn flip_at(path: &Path, position: u64) {
+    let change = || {
+        let file = File::options().read(true).write(true).open(path)?;
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, position)?;
+        file.write_all_at(&[!byte[0]], position)
+    };
+    change().unwrap_or_else(|e: std::io::Error| panic!("{}: {e}", path.display()));
+}
+
+/// The `which`th place that holds `value` in the segments below `folder`: file and position.
+pub fn find(folder: &Path, value: &[u8], which: usize) -> (PathBuf, u64) {
+    let found = files(folder, &["log"]).into_iter().find_map(|path| Some((*places(&path, value).get(which)?, path)));
+    let (position, path) = found.unwrap_or_else(|| panic!("nothing to damage in {}", folder.display()));
+    (path, position)
+}
+
+fn places(path: &Path, value: &[u8]) -> Vec<u64> {
     let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let places = bytes.windows(value.len()).enumerate().filter(|(_, found)| *found == value);
-    let places: Vec<(u64, u8)> = places.map(|(position, found)| (position as u64, found[0])).collect();
-    (!places.is_empty()).then_some(places)
+    places.map(|(position, _)| position as u64).collect()
 }

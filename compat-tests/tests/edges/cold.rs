@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use compat_tests::catena::Options;
-use compat_tests::wire::batch::BatchBuilder;
+use compat_tests::wire::batch::{BatchBuilder, now_ms};
 use compat_tests::wire::{Connection, FetchPlan, Topic};
 use compat_tests::{Catena, damage};
 use rustix::fs::Advice;
 
-use crate::{TIMESTAMP, one};
+use crate::one;
 
 const CORRUPT_MESSAGE: i16 = 2;
 const RECORDS: i64 = 48;
@@ -26,7 +26,7 @@ fn cold() -> (Catena, Topic) {
     let mut broker = Catena::start(Options::new());
     let mut connection = Connection::to(&broker).unwrap();
     let topic = connection.create_topic("old", 1, &[]).unwrap();
-    let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&vec![7; RECORD_BYTES])).build();
+    let batch = BatchBuilder::new(now_ms()).push(None, Some(&vec![7; RECORD_BYTES])).build();
     (0..RECORDS).for_each(|offset| assert_eq!(connection.produce(&topic, 0, &batch).unwrap(), offset));
     broker.terminate();
     // Segments and their indexes.
@@ -114,6 +114,16 @@ fn many_consumers_of_the_same_cold_data_cost_one_read_of_the_disk() {
     assert!(read < ALL_BYTES * 3 / 2, "{read} bytes from the disk");
 }
 
+/// What a fetch at `offset` of partition 0 gives: the error, and the offsets of the batches.
+fn fetch_at(broker: &Catena, topic: &Topic, offset: i64) -> (i16, Vec<i64>) {
+    let mut connection = Connection::to(broker).unwrap();
+    let mut plan = FetchPlan::new(topic, &[0]);
+    plan.positions[0].1 = offset;
+    connection.send_fetch(&plan).unwrap();
+    let part = connection.receive_fetch().unwrap().partitions.pop().unwrap();
+    (part.error_code, part.batches().iter().map(|batch| batch.base_offset).collect())
+}
+
 #[test]
 fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
     let mut broker = Catena::start(Options::new());
@@ -124,14 +134,7 @@ fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
     damage::flip(&broker.data(), b"a value to be found", 10);
     broker.restart();
 
-    let mut connection = Connection::to(&broker).unwrap();
-    let mut at = |offset| {
-        let mut plan = FetchPlan::new(&topic, &[0]);
-        plan.positions[0].1 = offset;
-        connection.send_fetch(&plan).unwrap();
-        let part = connection.receive_fetch().unwrap().partitions.pop().unwrap();
-        (part.error_code, part.batches().iter().map(|batch| batch.base_offset).collect::<Vec<_>>())
-    };
+    let at = |offset| fetch_at(&broker, &topic, offset);
     assert_eq!(at(0), (0, (0..10).collect()));
     assert_eq!(at(10), (CORRUPT_MESSAGE, vec![]));
     assert_eq!(at(10), (CORRUPT_MESSAGE, vec![]));

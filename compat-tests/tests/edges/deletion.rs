@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use compat_tests::Catena;
 use compat_tests::catena::Options;
-use compat_tests::wire::batch::BatchBuilder;
+use compat_tests::wire::batch::{BatchBuilder, now_ms};
 use compat_tests::wire::{Connection, FetchPlan, Topic};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::{DeleteRecordsRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use crate::{SOON, TIMESTAMP, disk_bytes, one, others_are_served};
+use crate::{SOON, disk_bytes, one, others_are_served};
 
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const READERS: usize = 10;
@@ -28,7 +28,7 @@ fn broker() -> Catena {
 }
 
 fn large() -> Vec<u8> {
-    BatchBuilder::new(TIMESTAMP).push(None, Some(&[b'x'; BATCH_BYTES])).build()
+    BatchBuilder::new(now_ms()).push(None, Some(&[b'x'; BATCH_BYTES])).build()
 }
 
 /// Deletes the records of partition 0 before `offset`; the low watermark told.
@@ -106,7 +106,8 @@ fn a_topic_deleted_under_load_is_there_again_at_once_and_the_space_comes_back() 
             let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| read_until_deleted(&broker, &topic))).collect();
             while connection.end_offsets(&topic, &[0]).unwrap()[0] < 20 {}
             connection.delete_topic("again").unwrap();
-            assert!(writer.join().unwrap() >= 20, "round {round}");
+            // The answer to the last of them may have met the end of the topic on its way.
+            assert!(writer.join().unwrap() >= 19, "round {round}");
             readers.into_iter().for_each(|reader| reader.join().unwrap());
         });
         topic = connection.create_topic("again", 1, &[]).unwrap();
@@ -157,7 +158,7 @@ fn retention_moves_the_log_start_and_readers_below_it_are_told() {
     connection.send_fetch(&FetchPlan::new(&topic, &[0])).unwrap();
     let fetched = connection.receive_fetch().unwrap();
     assert_eq!(fetched.partitions[0].error_code, OFFSET_OUT_OF_RANGE);
-    let now = BatchBuilder::new(compat_tests::wire::batch::now_ms()).push(None, Some(b"of now")).build();
+    let now = BatchBuilder::new(now_ms()).push(None, Some(b"of now")).build();
     assert_eq!(connection.produce(&topic, 0, &now).unwrap(), 3);
     assert_eq!(connection.read_partition(&topic, 0, 3).unwrap().len(), 1);
 }

@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use compat_tests::Catena;
 use compat_tests::catena::Options;
 use compat_tests::mount::Mount;
-use compat_tests::wire::batch::{BatchBuilder, Producer};
+use compat_tests::wire::batch::{BatchBuilder, Producer, now_ms};
 use compat_tests::wire::{Connection, FetchPlan, Topic};
-
-use crate::TIMESTAMP;
 
 const KAFKA_STORAGE_ERROR: i16 = 56;
 const DISK_BYTES: u64 = 96 << 20;
@@ -110,7 +108,7 @@ impl Client {
         let mut value = number.to_be_bytes().to_vec();
         value.resize(RECORD_BYTES, number as u8);
         let (partition, sequence) = ((number % 2) as i32, (number / 2) as i32);
-        let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&value)).build_for(self.producer, sequence);
+        let batch = BatchBuilder::new(now_ms()).push(None, Some(&value)).build_for(self.producer, sequence);
         let answer = self.connection.try_produce(&self.topic, partition, &batch).unwrap();
         if answer.error_code != 0 {
             return Err(answer.error_code);

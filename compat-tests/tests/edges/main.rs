@@ -17,17 +17,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use compat_tests::Catena;
-use compat_tests::wire::batch::BatchBuilder;
+use compat_tests::wire::batch::{BatchBuilder, now_ms};
 use compat_tests::wire::{Connection, Topic};
 
 /// How long a broker may take for what it does at once.
 const SOON: Duration = Duration::from_secs(10);
-/// Of the year 2100: retention, which looks for old records half a minute after a start, leaves them alone.
-const TIMESTAMP: i64 = 4_102_444_800_000;
 
 /// A batch of one record.
 fn one(value: &[u8]) -> Vec<u8> {
-    BatchBuilder::new(TIMESTAMP).push(None, Some(value)).build()
+    BatchBuilder::new(now_ms()).push(None, Some(value)).build()
 }
 
 /// Somebody else connects, and is served as if nothing were the matter.

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use compat_tests::Catena;
 use compat_tests::catena::Options;
-use compat_tests::wire::batch::BatchBuilder;
+use compat_tests::wire::batch::{BatchBuilder, now_ms};
 use compat_tests::wire::{Connection, FetchPlan, Topic};
 use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 use kafka_protocol::protocol::Request;
 
-use crate::{SOON, TIMESTAMP, memory_bytes, others_are_served};
+use crate::{SOON, memory_bytes, others_are_served};
 
 const SLOW_CLIENTS: usize = 20;
 /// What the requests of each of them ask for is many times this.
@@ -43,7 +43,7 @@ fn clients_that_stop_reading_hold_no_memory_and_nobody_up() {
 
 /// 64 MiB of records.
 fn fill(connection: &mut Connection, topic: &Topic) {
-    let batch = BatchBuilder::new(TIMESTAMP).push(None, Some(&vec![7; 1_000_000])).build();
+    let batch = BatchBuilder::new(now_ms()).push(None, Some(&vec![7; 1_000_000])).build();
     (0..64).for_each(|offset| assert_eq!(connection.produce(topic, 0, &batch).unwrap(), offset));
 }
 
