@@ -3,20 +3,30 @@
 //! 1. An append marks its log as dirty, once; or says when that is to happen, if its records need not be durable at once.
 //! 2. The committer takes all dirty logs, makes durable what each has, and tells each log, which answers those who wait.
 //!
-//! Chains that were left for another store stand in the queue too: the catalog is to be told where they end. So does work that must not
+//! Chains that were left for another store stand in the queue too: they are to be made durable in place, as the journal counts for open
+//! chains only, and the catalog is to be told where they end. So does work that must not
 //! run beside a round.
 //!
 //! What must always hold: a log that has something to commit for which somebody waits stands in the queue of the store of its open chain,
 //! or is in the hands of that store's committer.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::catalog::ChainRecord;
+use crate::segment::Segment;
 
 /// Something to be done between two rounds.
 pub type Between = Box<dyn FnOnce() + Send>;
+
+/// A chain that was left for another store.
+pub struct Left {
+    /// The chain, with its end.
+    pub chain: ChainRecord,
+    /// Its segments; some of their bytes may be in the journal only.
+    pub segments: Vec<Arc<Segment>>,
+}
 
 /// What is gathered for the next commit.
 struct Gathering<L> {
@@ -25,7 +35,7 @@ struct Gathering<L> {
     later: BTreeMap<(Instant, u64), L>,
     /// Tells apart what is to happen at one time.
     ordered: u64,
-    left: Vec<ChainRecord>,
+    left: Vec<Left>,
     between: Vec<Between>,
     stopping: bool,
 }
@@ -59,7 +69,7 @@ pub struct Gathered<L> {
     /// Logs with new records.
     pub dirty: Vec<L>,
     /// Chains that were left, with their ends.
-    pub left: Vec<ChainRecord>,
+    pub left: Vec<Left>,
     /// To be done first.
     pub between: Vec<Between>,
     /// Whether this is the last one.
@@ -90,8 +100,8 @@ impl<L> Commits<L> {
     }
 
     /// Adds a chain that goes on in another store.
-    pub fn seal(&self, chain: ChainRecord) {
-        self.lock().left.push(chain);
+    pub fn seal(&self, left: Left) {
+        self.lock().left.push(left);
         self.wake.notify_one();
     }
 

@@ -4,7 +4,8 @@
 //! 1. Take the dirty logs, and from each the bytes that no round has taken yet.
 //! 2. Make the bytes durable: through the journal (one write, one `fdatasync`, however many segments), or by syncing the
 //!    segments directly, which saves the second write: what was cheaper lately (`choice`).
-//! 3. Tell the catalog of new chains and segments, all in one transaction.
+//! 3. Sync in place the chains that were left for another store; tell the catalog of their ends, and of new chains and segments, all in one
+//!    transaction.
 //! 4. Where there are other stores: have them set offsets aside, so that a start without this one uses none of its offsets.
 //! 5. Publish: high watermarks, the readers' limits.
 //!
@@ -24,10 +25,10 @@ use std::time::Instant;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use crate::catalog::{ChainRecord, Row};
+use crate::catalog::Row;
 use crate::checkpointer::{Check, Checkpointer, RETRY, Settled};
 use crate::choice::{Choice, Load, Way};
-use crate::commit::Gathered;
+use crate::commit::{Gathered, Left};
 use crate::error::StoreError;
 use crate::ids::SegmentId;
 use crate::journal::slot::Range;
@@ -36,7 +37,7 @@ use crate::log::{PartitionLog, Pending, Unsynced};
 use crate::segment::Segment;
 use crate::store::{Store, journal_dir};
 use crate::stores::Stores;
-use crate::syncing::sync_all;
+use crate::syncing::{sync_all, sync_behind};
 
 /// Journal files that may wait for the checkpointer before the committer waits for it too.
 const UNCHECKED_FILES_MAX: usize = 4;
@@ -120,6 +121,7 @@ impl Rounds {
             return false;
         }
         let outcome = self.store.check_alive().and_then(|()| self.make_durable(&pending));
+        let outcome = outcome.and_then(|()| self.put_in_place(&gathered.left));
         match outcome.and_then(|()| self.register(&pending, &gathered.left)) {
             Ok(()) => {
                 let reservations: Vec<_> = pending.iter().filter_map(|pending| pending.reservation).collect();
@@ -134,14 +136,14 @@ impl Rounds {
     }
 
     /// After a round that failed: its logs go on in other stores, or wait for another try; whether some do.
-    fn give_up(&self, pending: Vec<Pending>, left: Vec<ChainRecord>, error: &StoreError) -> bool {
+    fn give_up(&self, pending: Vec<Pending>, left: Vec<Left>, error: &StoreError) -> bool {
         match error {
             StoreError::Failed(reason) => self.store.fail("a commit", reason),
             StoreError::Full | StoreError::NoFiles => self.store.note_want("a commit", error),
         }
         let again = error.may_pass() && !left.is_empty();
         if again {
-            left.into_iter().for_each(|chain| self.store.commits.seal(chain));
+            left.into_iter().for_each(|left| self.store.commits.seal(left));
         }
         pending.into_iter().fold(again, |again, pending| pending.log.clone().commit_failed(pending, error) || again)
     }
@@ -169,6 +171,12 @@ impl Rounds {
         }
         self.choice.note(load, way, begun.elapsed());
         Ok(())
+    }
+
+    /// Of a chain that is sealed nothing may be in the journal only.
+    fn put_in_place(&self, left: &[Left]) -> Result<(), StoreError> {
+        let segments = left.iter().flat_map(|left| left.segments.iter().cloned());
+        sync_behind(&self.store.files, segments).map_err(|error| StoreError::of_write(&error))
     }
 
     fn sync_in_place(&mut self, ranges: &[(Range, &Unsynced)]) -> Result<(), StoreError> {
@@ -226,8 +234,11 @@ impl Rounds {
         }
     }
 
-    fn register(&self, pending: &[Pending], left: &[ChainRecord]) -> Result<(), StoreError> {
-        let chains = pending.iter().filter_map(|pending| pending.record.clone()).chain(left.iter().cloned());
+    fn register(&self, pending: &[Pending], left: &[Left]) -> Result<(), StoreError> {
+        let chains = pending
+            .iter()
+            .filter_map(|pending| pending.record.clone())
+            .chain(left.iter().map(|left| left.chain.clone()));
         let rows: Vec<Row> = chains.map(Row::Chain).collect();
         self.store.catalog.apply(&rows)
     }

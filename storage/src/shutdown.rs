@@ -10,9 +10,8 @@ use crate::error::StoreError;
 use crate::journal;
 use crate::log::PartitionLog;
 use crate::recovery;
-use crate::segment::Segment;
-use crate::store::{SYNC_EACH_MAX, Store, journal_dir};
-use crate::syncing::{sync_all, sync_device};
+use crate::store::{Store, journal_dir};
+use crate::syncing::sync_behind;
 
 /// What a segment may go on having allocated, bytes: cutting thousands of files would take longer than all the rest, and the sweep of
 /// the next start does it in the background.
@@ -26,7 +25,7 @@ pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>], epoch: u32) -> R
     let failed = |error: io::Error| StoreError::of_write(&error);
     let here: Vec<_> = logs.iter().filter(|log| !log.is_deleted()).filter_map(|log| log.seal(store)).collect();
     let segments: Vec<_> = here.iter().flat_map(|sealed| sealed.segments.iter().cloned()).collect();
-    sync(store, &segments).map_err(failed)?;
+    sync_behind(&store.files, segments.iter().cloned()).map_err(failed)?;
     for segment in &segments {
         segment.finish(REST_MAX).map_err(failed)?;
     }
@@ -37,9 +36,4 @@ pub fn seal_all(store: &Arc<Store>, logs: &[Arc<PartitionLog>], epoch: u32) -> R
     // Of earlier epochs there is none any more, unless it was in vain.
     recovery::finish(&*store.fs, &store.dir, epoch).map_err(failed)?;
     journal::remove_all(&*store.fs, &journal_dir(&store.dir)).map_err(failed)
-}
-
-fn sync(store: &Store, segments: &[Arc<Segment>]) -> io::Result<()> {
-    let behind: Vec<_> = segments.iter().filter(|segment| segment.in_place_len() < segment.len()).cloned().collect();
-    if behind.len() > SYNC_EACH_MAX { sync_device(&store.files, &behind) } else { sync_all(&store.files, &behind) }
 }

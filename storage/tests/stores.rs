@@ -252,6 +252,42 @@ fn a_full_disk_is_left_for_one_with_room_and_stays_readable() {
     assert_eq!(offsets_on(&case.log(0), 0), (0..30).collect::<Vec<_>>());
 }
 
+/// A chain was left because its store had no room, and sealed there, while the journal alone had its last records. A start replays the journal into
+/// open chains only, and a clean stop removes it: after a loss of power the records were gone.
+#[test]
+fn what_was_left_in_a_full_store_is_there_after_a_loss_of_power() {
+    for stops in [false, true] {
+        let case = Case::new(2, 2);
+        let full = case.store_of(0);
+        (1..9).for_each(|at| assert_eq!(case.append(0, &batch(1, 2_000)), at));
+        let commits = || case.storage.stats().iter().map(|store| store.commits).sum::<u64>();
+        let before = commits();
+        case.disk.lose_only(&case.dir(full), &[Operation::Allocate], Fault::NoSpace);
+        let moved = case.appended_bytes()[1 - full];
+        (9..15).for_each(|at| assert_eq!(case.append(0, &batch(1, 2_000)), at));
+        assert!(case.appended_bytes()[1 - full] > moved);
+        // One for each batch, and one that seals the old chain.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while commits() <= before + 6 {
+            assert!(Instant::now() < deadline, "the chain is sealed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        case.disk.mend();
+        if stops {
+            case.storage.shutdown().unwrap();
+        }
+        case.disk.power_off();
+        for seed in 0..20 {
+            let root = TempDir::new().unwrap();
+            case.disk.left_behind(seed, root.path()).unwrap();
+            common::assert_whole(&dirs(root.path(), 2));
+            let after = open(&FaultyFileSystem::new(root.path()).unwrap(), &dirs(root.path(), 2));
+            let log = after.topic("t").unwrap().partitions[0].clone();
+            assert_eq!(offsets_on(&log, 0), (0..15).collect::<Vec<_>>(), "stopped: {stops}, seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn topics_deleted_while_their_store_was_away_do_not_come_back() {
     let case = Case::new(2, 2);

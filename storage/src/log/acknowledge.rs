@@ -4,7 +4,7 @@
 //! - With `catena.acks.all=disk` records wait for a commit.
 //! - With `memory` they are acknowledged when they are in the page cache and the catalog knows their segment: then they survive the
 //!   death of the process. The first records of a segment wait for the commit that registers it, and so do those for whose
-//!   offsets there is no reservation yet.
+//!   offsets there is no reservation yet. What must be durable first, by `flush.messages` or an earlier setting, is never overtaken.
 //! - What is acknowledged like that is made durable by the next commit of its log, which comes by `flush.messages`, `flush.ms`, after
 //!   `FLUSH_BYTES`, with a new segment, or at a clean stop.
 //!
@@ -57,8 +57,12 @@ impl PartitionLog {
         config: &LogConfig,
     ) {
         writer.unflushed.add(headers);
-        let at_once = config.acks_all == AcksAll::Memory && segment.is_registered() && self.is_reserved(writer);
-        if !at_once || writer.unflushed.is_due(config) {
+        if config.acks_all == AcksAll::Disk || writer.unflushed.is_due(config) {
+            writer.disk_up_to = writer.next_offset;
+        }
+        // The commit that a flush has begun may have taken the records already, and not be done.
+        let is_flushed = writer.disk_up_to <= self.durable_end.load(Ordering::Acquire);
+        if !is_flushed || !segment.is_registered() || !self.is_reserved(writer) {
             return self.enqueue(writer);
         }
         self.order_flush(writer, config);

@@ -35,6 +35,8 @@ pub struct Writer {
     pub producers: Option<ProducerTable>,
     /// What is acknowledged and in no commit.
     pub unflushed: Unflushed,
+    /// What is below is not acknowledged before it is durable, whatever comes behind it.
+    pub disk_up_to: i64,
     /// The store of the last chain: the next one is opened there, if that is possible.
     pub home: Option<StoreId>,
 }
@@ -107,6 +109,7 @@ impl Writer {
             dirty: false,
             producers: None,
             unflushed: Unflushed::default(),
+            disk_up_to: 0,
             home,
         }
     }
@@ -123,6 +126,12 @@ impl OpenChain {
     /// A chain without segments.
     pub fn new(id: ChainId, store: &Arc<Store>, start: i64) -> Self {
         Self { id, store: store.clone(), start, segments: Vec::new() }
+    }
+
+    /// The chain as the catalog may know it now: with those segments that a round has told it of. All but the last of these are durable.
+    pub fn registered(&self, partition: PartitionId) -> ChainRecord {
+        let segments = self.segments.iter().filter(|segment| segment.is_registered());
+        ChainRecord { segments: segments.map(|segment| segment.summary()).collect(), ..self.record(partition, None) }
     }
 
     /// The chain as the catalog should know it, sealed at `end` if there is one.

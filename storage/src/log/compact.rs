@@ -174,7 +174,8 @@ impl PartitionLog {
     /// The row of a chain whose front is replaced, without the front.
     fn without_front(&self, swap: &Swap, writer: &Writer, chain: ChainId) -> Result<ChainRecord, SwapError> {
         let mut row = match writer.open.as_ref().filter(|open| open.id == chain) {
-            Some(open) => open.record(self.id, None),
+            // What no round has made durable yet, the catalog does not learn of.
+            Some(open) => open.registered(self.id),
             None => self.sealed_row(&swap.store, chain)?,
         };
         row.start = swap.compacted.chain_end;
@@ -205,3 +206,7 @@ fn forget(writer: &mut Writer, swap: &Swap) {
         open.start = swap.compacted.chain_end;
     }
 }
+
+#[cfg(test)]
+#[path = "compact_tests.rs"]
+mod tests;

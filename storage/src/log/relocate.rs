@@ -16,6 +16,7 @@ use super::PartitionLog;
 use super::acknowledge::Unflushed;
 use super::chain::{OpenChain, Pending, Writer};
 use crate::batches::{Batches, Found};
+use crate::commit;
 use crate::error::StoreError;
 use crate::ids::{ChainId, SegmentId};
 use crate::segment::Segment;
@@ -163,7 +164,9 @@ impl PartitionLog {
             segments.extend(opened.segments.iter().cloned());
         });
         if old.start < start {
-            old.store.commits.seal(old.record(self.id, Some(start)));
+            old.store
+                .commits
+                .seal(commit::Left { chain: old.record(self.id, Some(start)), segments: old.segments.clone() });
         }
         tracing::info!("{}: goes on at {start} in chain {} of {}", self.id, opened.id, opened.store.dir.display());
     }
@@ -192,7 +195,7 @@ impl PartitionLog {
             "{}: what was not acknowledged above {high_watermark} is lost with its store: {error}",
             self.id
         );
-        self.promises.break_all();
+        self.promises.break_above(high_watermark);
         writer.next_offset = high_watermark;
         self.log_end.store(high_watermark, Ordering::Release);
         if let Some(producers) = &mut writer.producers {

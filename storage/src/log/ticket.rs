@@ -1,7 +1,8 @@
 //! The promise that an append becomes durable, whatever store it ends up in.
 //!
 //! What must always hold: a ticket is good when the high watermark has passed its records, and these very records are below it: if records
-//! were lost before they were durable, the log begins a new era and tickets of older ones fail. Nobody waits for ever: want of space and a
+//! were lost before they were durable, the log begins a new era, and tickets of older ones are good only if their records were below the
+//! high watermark when their era ended. Nobody waits for ever: want of space and a
 //! store that cannot be replaced are answers too.
 
 use std::pin::pin;
@@ -25,6 +26,8 @@ pub struct CommitTicket {
 pub struct Promises {
     /// One more each time appended records were lost.
     era: AtomicU32,
+    /// The high watermark at the end of each era but the last.
+    ends: Mutex<Vec<i64>>,
     /// Records below this that are not durable found no space (they may become durable later).
     refused: AtomicI64,
     /// Why nothing becomes durable any more.
@@ -50,10 +53,17 @@ impl Promises {
         self.announce();
     }
 
-    /// Records that were appended and not durable are gone.
-    pub fn break_all(&self) {
+    /// Records that were appended are gone, those above `high_watermark`.
+    pub fn break_above(&self, high_watermark: i64) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(high_watermark);
         self.era.fetch_add(1, Ordering::AcqRel);
         self.announce();
+    }
+
+    /// Whether records that end before `end`, appended in an earlier `era`, were durable before others were lost.
+    fn has_kept(&self, era: u32, end: i64) -> bool {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        usize::try_from(era).ok().and_then(|era| ends.get(era)).is_some_and(|kept| end <= *kept)
     }
 
     fn stranded(&self) -> Option<StoreError> {
@@ -95,6 +105,9 @@ impl CommitTicket {
         // The era after the high watermark: it changes before the watermark passes other records.
         let durable = self.log.high_watermark.load(Ordering::Acquire) >= self.end;
         if promises.era.load(Ordering::Acquire) != self.era {
+            if promises.has_kept(self.era, self.end) {
+                return Some(Ok(()));
+            }
             return Some(Err(StoreError::Failed("the records were lost with their store".into())));
         }
         if durable {
@@ -102,5 +115,22 @@ impl CommitTicket {
         }
         let refused = promises.refused.load(Ordering::Acquire) >= self.end;
         promises.stranded().or(refused.then_some(StoreError::Full)).map(Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ticket taken before a loss failed, though its records were durable before it: the producer sent again what was there.
+    #[test]
+    fn a_loss_breaks_no_promise_that_was_kept_before_it() {
+        let promises = Promises::default();
+        promises.break_above(10);
+        promises.break_above(30);
+        let kept = |era, ends: [i64; 4]| ends.map(|end| promises.has_kept(era, end));
+        assert_eq!(kept(0, [1, 10, 11, 30]), [true, true, false, false], "lost at 11, whatever is there now");
+        assert_eq!(kept(1, [11, 30, 31, 99]), [true, true, false, false]);
+        assert_eq!(kept(2, [1, 10, 30, 99]), [false; 4], "the last era has not ended");
     }
 }

@@ -69,7 +69,8 @@ impl Union {
         let renamed = rename_clashing(&mut rows);
         let void: Vec<RowKey> = rows.keys().filter(|key| is_void(key, &rows)).copied().collect();
         void.iter().for_each(|key| drop(rows.remove(key)));
-        let (missing, forgettable) = (missing(stores, &rows), forgettable(stores, &rows));
+        let all_here = all_here(stores, &rows);
+        let (missing, forgettable) = (missing(stores, &rows, all_here), forgettable(&rows, all_here));
         Self { renamed, missing, forgettable, ..sorted_out(rows, stores, epoch) }
     }
 
@@ -159,16 +160,24 @@ fn free_name(topic: &TopicRecord, taken: &HashSet<String>) -> String {
     name
 }
 
-/// Per store, what it lacks of `rows`: it has an earlier version or none. It needs no tombstone of what it does not have.
-fn missing(stores: &[StoreRows], rows: &Rows) -> BTreeMap<StoreId, Vec<Row>> {
+/// Whether no store that is known is away.
+fn all_here(stores: &[StoreRows], rows: &Rows) -> bool {
+    let is_here = |id: StoreId| stores.iter().any(|store| store.store == id);
+    rows.values().all(|row| !matches!(row, Row::Store(store) if !is_here(store.id)))
+}
+
+/// Per store, what it lacks of `rows`: it has an earlier version or none. It needs no tombstone of what it does not have, unless a store
+/// is away: that may have it, and come back when those who know better are away.
+fn missing(stores: &[StoreRows], rows: &Rows, all_here: bool) -> BTreeMap<StoreId, Vec<Row>> {
     let of_store = |store: &StoreRows| {
         let has: HashMap<RowKey, &Row> = store.rows.iter().map(|row| (row.key(), row)).collect();
         let lacks = |row: &&Row| match has.get(&row.key()) {
             Some(own) => row.supersedes(own),
             None => match row.key() {
-                RowKey::Chain(id, chain) if row.is_tombstone() => has.contains_key(&RowKey::Reservation(id, chain)),
                 RowKey::Reservation(_, chain) => chain.store != store.store,
-                _ => !row.is_tombstone(),
+                _ if !all_here || !row.is_tombstone() => true,
+                RowKey::Chain(id, chain) => has.contains_key(&RowKey::Reservation(id, chain)),
+                _ => false,
             },
         };
         let mut lacking: Vec<Row> = rows.values().filter(lacks).cloned().collect();
@@ -178,10 +187,8 @@ fn missing(stores: &[StoreRows], rows: &Rows) -> BTreeMap<StoreId, Vec<Row>> {
     stores.iter().map(of_store).filter(|(_, rows)| !rows.is_empty()).collect()
 }
 
-fn forgettable(stores: &[StoreRows], rows: &Rows) -> Vec<RowKey> {
-    let is_here = |id: StoreId| stores.iter().any(|store| store.store == id);
-    let is_away = |row: &Row| matches!(row, Row::Store(store) if !is_here(store.id));
-    if rows.values().any(is_away) {
+fn forgettable(rows: &Rows, all_here: bool) -> Vec<RowKey> {
+    if !all_here {
         return Vec::new();
     }
     let mut keys: Vec<RowKey> = rows.values().filter(|row| row.is_tombstone()).map(Row::key).collect();

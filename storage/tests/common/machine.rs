@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catena_storage::fs::faulty::{Fault, FaultyFileSystem};
+use catena_storage::fs::faulty::{Fault, FaultyFileSystem, Operation};
 use catena_storage::{OpenError, Storage, StorageOptions};
 use tempfile::TempDir;
 
@@ -51,6 +51,20 @@ impl Machine {
     pub fn lose_store(&self, at: usize) {
         let dirs = self.data_dirs();
         self.disk.lose(&dirs[at % dirs.len()], Fault::Io);
+    }
+
+    /// One of the stores, as for `lose_store`, can be used again.
+    #[allow(dead_code)]
+    pub fn give_back_store(&self, at: usize) {
+        let dirs = self.data_dirs();
+        self.disk.give_back(&dirs[at % dirs.len()]);
+    }
+
+    /// One of the stores, as for `lose_store`, has no room for new files.
+    #[allow(dead_code)]
+    pub fn fill_store(&self, at: usize) {
+        let dirs = self.data_dirs();
+        self.disk.lose_only(&dirs[at % dirs.len()], &[Operation::Allocate], Fault::NoSpace);
     }
 
     /// The power goes, if it has not; the machine after it has come back. `seed` says what the disk has kept.

@@ -1,6 +1,9 @@
 //! What the store must hold: names of topics, and every batch that was ever sent, each different from all others.
 
+mod keyed;
+
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,6 +46,37 @@ pub enum Name {
     Leaving(Uuid, u32),
 }
 
+/// What is promised of the topics of a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kind {
+    /// `catena.acks.all=memory`: a loss of power, or a disk that fails, takes the end of a log, also what was acknowledged.
+    pub is_memory: bool,
+    /// Of records with the same key only the last one stays for sure.
+    pub is_compacted: bool,
+}
+
+/// What is known of a log.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// By what producers wrote, without what brokers set.
+    batches: HashMap<Bytes, State>,
+    /// What is below the first is deleted; what is below the second may be.
+    deleted: Range<i64>,
+    /// Behind everything that was acknowledged.
+    end: i64,
+    /// Whether something in the middle may be missing: offsets that nobody used, or that went with a disk.
+    has_gaps: bool,
+}
+
+/// What may have happened to the logs since the last look.
+#[derive(Debug, Clone, Copy, Default)]
+struct Past {
+    /// What was acknowledged in memory only may be gone.
+    memory_lost: bool,
+    /// With a disk that failed: then also in the middle of a log.
+    disk_failed: bool,
+}
+
 /// What is known of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -58,8 +92,9 @@ enum State {
 #[derive(Debug, Default)]
 pub struct Model {
     names: BTreeMap<String, Name>,
-    /// By what producers wrote, without what brokers set.
-    batches: HashMap<Partition, HashMap<Bytes, State>>,
+    kinds: BTreeMap<String, Kind>,
+    logs: HashMap<Partition, Log>,
+    past: Past,
     cluster_id: Option<String>,
     broker_epoch: Option<i64>,
     has_gaps: bool,
@@ -91,22 +126,55 @@ impl Model {
         self.names.values().filter_map(taken).collect()
     }
 
+    /// What is promised of topics of this name, from the beginning on.
+    #[allow(dead_code)]
+    pub fn set_kind(&mut self, name: &str, kind: Kind) {
+        self.kinds.insert(name.to_owned(), kind);
+    }
+
+    /// What was acknowledged in memory may be gone at the next look; with a disk that fails also in the middle of a log.
+    #[allow(dead_code)]
+    pub fn memory_is_lost(&mut self, with_disk: bool) {
+        self.past.memory_lost = true;
+        self.past.disk_failed |= with_disk;
+    }
+
     pub fn sent(&mut self, partition: Partition, batch: &Bytes) {
-        self.batches.entry(partition).or_default().entry(body(batch)).insert_entry(State::Sent(None));
+        self.log(partition).batches.entry(body(batch)).insert_entry(State::Sent(None));
     }
 
     pub fn appended(&mut self, partition: Partition, batch: &Bytes, offset: i64) {
-        self.batches.entry(partition).or_default().insert(body(batch), State::Sent(Some(offset)));
+        self.log(partition).batches.insert(body(batch), State::Sent(Some(offset)));
     }
 
     pub fn acknowledged(&mut self, partition: Partition, batch: &Bytes, offset: i64) {
-        self.batches.entry(partition).or_default().insert(body(batch), State::Acknowledged(offset));
+        let log = self.log(partition);
+        log.batches.insert(body(batch), State::Acknowledged(offset));
+        log.end = log.end.max(offset + count(&body(batch)));
+    }
+
+    /// The records below `offset` are to be deleted.
+    #[allow(dead_code)]
+    pub fn deleting(&mut self, partition: Partition, offset: i64) {
+        let deleted = &mut self.log(partition).deleted;
+        deleted.end = deleted.end.max(offset);
+    }
+
+    /// The records below `offset` are deleted.
+    #[allow(dead_code)]
+    pub fn deleted(&mut self, partition: Partition, offset: i64) {
+        let deleted = &mut self.log(partition).deleted;
+        deleted.start = deleted.start.max(offset);
+    }
+
+    fn log(&mut self, partition: Partition) -> &mut Log {
+        self.logs.entry(partition).or_default()
     }
 
     #[allow(dead_code)]
     /// Whether the batch is there for sure.
     pub fn is_acknowledged(&self, partition: Partition, batch: &Bytes) -> bool {
-        let state = self.batches.get(&partition).and_then(|batches| batches.get(&body(batch)));
+        let state = self.logs.get(&partition).and_then(|log| log.batches.get(&body(batch)));
         matches!(state, Some(State::Acknowledged(_)))
     }
 
@@ -117,11 +185,15 @@ impl Model {
     pub fn compare(&mut self, storage: &Storage) -> Result<(), StoreError> {
         self.compare_topics(storage, true);
         let topics = storage.topics();
-        self.batches.retain(|partition, _| topics.iter().any(|topic| topic.id == partition.0));
+        self.logs.retain(|partition, _| topics.iter().any(|topic| topic.id == partition.0));
+        let past = std::mem::take(&mut self.past);
         for topic in &topics {
+            let kind = self.kinds.get(&topic.name).copied().unwrap_or_default();
             for (index, log) in topic.partitions.iter().enumerate() {
-                let batches = self.batches.entry((topic.id, index)).or_default();
-                self.found += compare_log(&format!("{}-{index}", topic.name), log, batches, self.has_gaps)?;
+                let known = self.logs.entry((topic.id, index)).or_default();
+                known.has_gaps |= self.has_gaps || past.disk_failed && kind.is_memory;
+                let compared = Compared { name: format!("{}-{index}", topic.name), log, kind, past };
+                self.found += compared.compare(known)?;
             }
         }
         Ok(())
@@ -167,44 +239,91 @@ fn compare_name(name: &str, state: Name, found: Option<&Arc<Topic>>) -> Name {
     now.map_or(Name::Free, |(id, partitions)| Name::Taken(id, partitions))
 }
 
-/// Compares a log; returns how many batches it holds.
-fn compare_log(
-    name: &str,
-    log: &PartitionLog,
-    batches: &mut HashMap<Bytes, State>,
-    has_gaps: bool,
-) -> Result<usize, StoreError> {
-    let offsets = log.offsets();
-    let present = read_all(name, log)?;
-    let mut next = offsets.log_start;
-    for batch in &present {
-        let header = BatchHeader::parse_whole(batch).unwrap();
-        assert!(header.base_offset == next || has_gaps && header.base_offset > next, "{name}: {next} is missing");
-        next = header.next_offset();
-        let state =
-            batches.get(&body(batch)).unwrap_or_else(|| panic!("{name}: never sent, at {}", header.base_offset));
-        let (State::Sent(Some(at)) | State::Acknowledged(at)) = *state else {
-            assert_ne!(*state, State::Lost, "{name}: back at {}", header.base_offset);
-            continue;
-        };
-        assert_eq!(at, header.base_offset, "{name}: moved, {state:?}");
-    }
-    assert_eq!(offsets.high_watermark, offsets.log_end, "{name}: everything is durable");
-    assert!(next == offsets.log_end || has_gaps && next < offsets.log_end, "{name}: everything can be read");
-    let is_there: HashMap<Bytes, i64> = present.iter().map(|batch| (body(batch), base_offset(batch))).collect();
-    assert_eq!(is_there.len(), present.len(), "{name}: a batch is there twice");
-    for (batch, state) in batches {
-        match (is_there.get(batch), &state) {
-            (Some(at), _) => *state = State::Acknowledged(*at),
-            (None, State::Acknowledged(at)) => panic!("{name}: lost, at {at} of {next}"),
-            (None, _) => *state = State::Lost,
-        }
-    }
-    Ok(present.len())
+/// A log that is compared with what is known of it.
+struct Compared<'a> {
+    name: String,
+    log: &'a PartitionLog,
+    kind: Kind,
+    past: Past,
 }
 
-fn base_offset(batch: &[u8]) -> i64 {
-    i64::from_be_bytes(batch[..8].try_into().unwrap())
+impl Compared<'_> {
+    /// Compares; returns how many batches there are. What is found is there for good from now on.
+    fn compare(&self, known: &mut Log) -> Result<usize, StoreError> {
+        let name = &self.name;
+        let present = read_all(name, self.log)?;
+        let (start, end) = self.compare_offsets(known);
+        let at = if self.kind.is_compacted { self.keyed(known, &present) } else { self.dense(known, &present) };
+        for (batch, state) in &mut known.batches {
+            let is_excused = |at: i64| {
+                at + count(batch) <= start || self.past.memory_lost && self.kind.is_memory && at + count(batch) > end
+            };
+            match (at.get(batch), *state) {
+                (Some(at), _) => *state = State::Acknowledged(*at),
+                (None, State::Acknowledged(at)) if is_excused(at) => *state = State::Lost,
+                (None, State::Acknowledged(_)) if self.kind.is_compacted => {}
+                (None, State::Acknowledged(_)) if self.kind.is_memory && known.has_gaps => *state = State::Lost,
+                (None, State::Acknowledged(at)) => panic!("{name}: lost, at {at}, of {start} to {end}"),
+                (None, _) => *state = State::Lost,
+            }
+        }
+        Ok(present.len())
+    }
+
+    /// The first offset and the one after the last.
+    fn compare_offsets(&self, known: &mut Log) -> (i64, i64) {
+        let (name, offsets) = (&self.name, self.log.offsets());
+        let (start, end) = (offsets.log_start, offsets.log_end);
+        assert_eq!(offsets.high_watermark, end, "{name}: everything is durable");
+        assert!(start >= known.deleted.start, "{name}: begins at {start}, deleted up to {:?}", known.deleted);
+        assert!(
+            start <= known.deleted.end.max(known.deleted.start) || known.has_gaps,
+            "{name}: begins at {start}, deleted up to {:?}",
+            known.deleted
+        );
+        let may_shrink = self.kind.is_memory && (self.past.memory_lost || known.has_gaps);
+        assert!(end >= known.end || may_shrink, "{name}: ends at {end}, had {}", known.end);
+        known.end = end;
+        known.deleted = start..start.max(known.deleted.end);
+        (start, end)
+    }
+
+    /// Every offset is there, once; where each batch is.
+    fn dense(&self, known: &Log, present: &[Bytes]) -> HashMap<Bytes, i64> {
+        let (name, offsets) = (&self.name, self.log.offsets());
+        let (mut next, mut is_there) = (offsets.log_start, HashMap::new());
+        for batch in present {
+            let header = BatchHeader::parse_whole(batch).unwrap();
+            let is_cut = next == offsets.log_start && header.base_offset < next && next < header.next_offset();
+            let follows = header.base_offset == next || known.has_gaps && header.base_offset > next;
+            assert!(follows || is_cut, "{name}: {next} is missing, {} is there", header.base_offset);
+            next = header.next_offset();
+            self.compare_state(known, &body(batch), header.base_offset);
+            let twice = is_there.insert(body(batch), header.base_offset);
+            assert_eq!(twice, None, "{name}: a batch is there twice");
+        }
+        let is_whole = next == offsets.log_end || known.has_gaps && next < offsets.log_end;
+        assert!(is_whole, "{name}: ends at {next}, not at {}", offsets.log_end);
+        is_there
+    }
+
+    /// A batch may be at `at`.
+    fn compare_state(&self, known: &Log, batch: &Bytes, at: i64) {
+        let name = &self.name;
+        match known.batches.get(batch) {
+            None => panic!("{name}: never sent, at {at}"),
+            Some(State::Lost) => panic!("{name}: back at {at}"),
+            Some(State::Sent(None)) => {}
+            Some(state @ (State::Sent(Some(known)) | State::Acknowledged(known))) => {
+                assert_eq!(*known, at, "{name}: moved, {state:?}");
+            }
+        }
+    }
+}
+
+/// Offsets of a batch of which only the body is known.
+fn count(body: &[u8]) -> i64 {
+    i64::from(i32::from_be_bytes(body[7..11].try_into().unwrap())) + 1
 }
 
 /// All batches of a log, in order.

@@ -1,7 +1,7 @@
 //! A producer: a few batches in flight; one that is idempotent sends again, after a crash, what was not acknowledged.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,12 @@ use super::world::Life;
 const T0: i64 = 1_800_000_000_000;
 /// Batches in flight at most; a log remembers so many of an idempotent producer.
 const IN_FLIGHT_MAX: usize = 5;
+/// Records of a batch at most.
+const RECORDS_MAX: i32 = 4;
+/// Keys of records.
+const KEYS: u8 = 8;
+/// The share of records without a value.
+const TOMBSTONES: f64 = 0.1;
 /// Nobody waits longer for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -39,9 +45,14 @@ struct InFlight {
 }
 
 /// No batch is like another one.
-static NEXT_BATCH: AtomicU64 = AtomicU64::new(0);
+static NEXT_BATCH: AtomicI64 = AtomicI64::new(0);
 
 impl Producer {
+    /// Forgets what it has sent: brokers may have forgotten part of it.
+    pub fn start_over(&mut self) {
+        *self = Self::new(self.idempotent);
+    }
+
     pub fn new(idempotent: bool) -> Self {
         Self { idempotent, id: None, sequences: HashMap::new(), unanswered: VecDeque::new() }
     }
@@ -51,7 +62,8 @@ impl Producer {
         let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut in_flight = VecDeque::new();
         let mut again: VecDeque<_> = std::mem::take(&mut self.unanswered);
-        if life.may_forget_producers() {
+        // What a log knows of producers may be gone, with a store or with their records.
+        if life.forgets_producers() {
             again.retain(|(partition, batch)| !life.model().is_acknowledged(*partition, batch));
         }
         for _ in 0..count {
@@ -85,7 +97,7 @@ impl Producer {
         let (topic, partitions) = *topics.get(dice.random_range(0..topics.len().max(1)))?;
         let partition = (topic, dice.random_range(0..partitions as usize));
         let mut builder = BatchBuilder::new();
-        let records = dice.random_range(1..5);
+        let records = dice.random_range(1..=RECORDS_MAX);
         if self.idempotent {
             let id = match self.id {
                 Some(id) => id,
@@ -95,12 +107,16 @@ impl Producer {
             builder = builder.with_producer(id, 0, *sequence);
             *sequence += records;
         }
-        let text = format!("batch {} ", NEXT_BATCH.fetch_add(1, Ordering::Relaxed));
+        let number = NEXT_BATCH.fetch_add(1, Ordering::Relaxed);
+        let text = format!("batch {number} ");
         let len = if dice.random_bool(0.1) { dice.random_range(1..1_200) } else { dice.random_range(1..300) };
         let value: Vec<u8> = text.bytes().cycle().take(text.len() + len).collect();
-        (0..records).for_each(|at| {
-            builder.push(T0 + i64::from(at), None, Some(&value));
-        });
+        for at in 0..records {
+            let key = [b'k', dice.random_range(0..KEYS)];
+            let value = Some(&value[..]).filter(|_| !dice.random_bool(TOMBSTONES));
+            // No record has the timestamp of another one.
+            builder.push(T0 + number * i64::from(RECORDS_MAX) + i64::from(at), Some(&key), value);
+        }
         Some((partition, builder.build().unwrap()))
     }
 

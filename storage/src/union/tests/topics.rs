@@ -75,3 +75,35 @@ fn rows_of_unknown_topics_are_left_out_and_not_spread() {
     assert!(union.partitions.is_empty() && union.missing.is_empty());
     assert_eq!(union.partition(id).next_offset, Some(0));
 }
+
+/// Store 3 was away when a chain of store 1 was opened behind its own, never used, and removed; it came back to store 1 alone, was not told of
+/// the removal as it had nothing of that chain, and had its own chain sealed behind the start of the other. Then store 1 went, store 2 came
+/// with the reservation for the chain that was no more, and records that consumers had read were another chain's.
+#[test]
+fn who_comes_back_learns_what_was_removed_while_another_one_may_know_it_still() {
+    let (kept, gone) = (topic("kept", 1, 1), topic("gone", 1, 1));
+    let partition = PartitionId { topic: kept.id, index: 0 };
+    let chain = |of, sequence, start, end| ChainRecord {
+        partition,
+        id: ChainId { epoch: 0, sequence, store: store(of) },
+        counts_as: ChainId { epoch: 0, sequence, store: store(of) },
+        version: 1,
+        start,
+        end,
+        segments: Vec::new(),
+        replaces: Vec::new(),
+        leader_epochs: Vec::new(),
+    };
+    let (first, second) = (chain(3, 0, 0, Some(18)), chain(1, 1, 12, None));
+    let known = || [store_row(1), store_row(2), store_row(3), Row::Topic(kept.clone())];
+    let with = |of, news: &[Row]| rows(of, &[&known()[..], news].concat());
+    let one = with(1, &[Row::ChainGone(partition, second.id), Row::TopicGone(gone.id)]);
+    let mut three = with(3, &[Row::Chain(first)]);
+    let met = Union::of(&[one, three.clone()], 1);
+    learn(&mut three, &met.missing[&store(3)]);
+    let reserved = ReservationRecord { partition, chain: second.id, start: second.start, end: 112 };
+    let two = with(2, &[Row::Reservation(reserved), Row::Topic(gone)]);
+    let union = Union::of(&[two, three], 1);
+    assert_eq!(union.partition(partition).conflicts, []);
+    assert_eq!(union.topics.keys().collect::<Vec<_>>(), ["kept"], "a deleted topic does not come back either");
+}
