@@ -121,6 +121,7 @@ impl Server {
             cleaner: config.cleaner.clone(),
             log_config: config::topic::log_config,
             log_defaults: config.log.clone(),
+            ..StorageOptions::default()
         };
         let dirs = config.data_dirs.clone();
         let opened = tokio::task::spawn_blocking(move || Storage::open(&dirs, options)).await;
