@@ -38,6 +38,8 @@ struct Gathering<L> {
     left: Vec<Left>,
     between: Vec<Between>,
     stopping: bool,
+    /// Whether there is no committer any more.
+    ended: bool,
 }
 
 impl<L> Gathering<L> {
@@ -86,6 +88,7 @@ impl<L> Commits<L> {
             left: Vec::new(),
             between: Vec::new(),
             stopping: false,
+            ended: false,
         };
         Self { gathering: Mutex::new(gathering), wake: Condvar::new() }
     }
@@ -93,6 +96,9 @@ impl<L> Commits<L> {
     /// Adds a log that is not in the queue.
     pub fn mark_dirty(&self, log: L) {
         let mut gathering = self.lock();
+        if gathering.ended {
+            return;
+        }
         gathering.dirty.push(log);
         if gathering.dirty.len() == 1 {
             self.wake.notify_one();
@@ -101,7 +107,11 @@ impl<L> Commits<L> {
 
     /// Adds a chain that goes on in another store.
     pub fn seal(&self, left: Left) {
-        self.lock().left.push(left);
+        let mut gathering = self.lock();
+        if gathering.ended {
+            return;
+        }
+        gathering.left.push(left);
         self.wake.notify_one();
     }
 
@@ -159,6 +169,17 @@ impl<L> Commits<L> {
         gathering.later.clear();
         drop(gathering);
         self.wake.notify_all();
+    }
+
+    /// Takes nothing in from now on, and lets go of what it has: there is no committer any more, and logs and their store would hold each
+    /// other for ever.
+    pub fn end(&self) {
+        let mut gathering = self.lock();
+        (gathering.stopping, gathering.ended) = (true, true);
+        let (dirty, later) = (std::mem::take(&mut gathering.dirty), std::mem::take(&mut gathering.later));
+        let (left, between) = (std::mem::take(&mut gathering.left), std::mem::take(&mut gathering.between));
+        drop(gathering);
+        drop((dirty, later, left, between));
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathering<L>> {

@@ -85,6 +85,7 @@ impl Member {
         self.store.commits.stop();
         self.store.files.graveyard.close();
         self.committer.join();
+        self.store.commits.end();
         if self.sweeper.join().is_err() {
             tracing::error!("the sweeper has panicked");
         }

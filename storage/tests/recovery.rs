@@ -189,6 +189,21 @@ fn a_chain_that_was_half_made_is_there_with_its_first_record_or_not_at_all() {
     }
 }
 
+/// A log that a failed commit had put back into the queue of its store, and the store, held each other for ever, with all their files: thousands of
+/// losses of power in one process used up its open files.
+#[test]
+fn nothing_stays_behind_of_a_storage_that_is_dropped_with_logs_in_its_queue() {
+    for operations in 1..60 {
+        let small = Small::with(2, 0);
+        small.machine.disk.power_off_after(operations);
+        assert!((0..30).any(|_| !small.append(1)), "the power goes");
+        let log = Arc::downgrade(&small.log(1));
+        small.machine.disk.power_off();
+        drop(small.storage);
+        assert!(log.upgrade().is_none(), "after {operations} operations");
+    }
+}
+
 #[test]
 fn a_store_that_was_half_made_is_made_again() {
     for operations in 1.. {

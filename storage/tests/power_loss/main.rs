@@ -1,18 +1,21 @@
 //! Loss of power at any moment: what was acknowledged is there afterwards, once, at its place, and nothing else is.
 //!
 //! A round is a few lives of one store. In a life several producers append, topics come and go, journal files and segments are small, so
-//! that rolls, checkpoints and reuse happen all the time. It ends with a loss of power (the disk keeps any part of what was not synced,
-//! see `catena_storage::fs::faulty`), the death of the process, or a clean stop; the next start may be cut short as well. After each start
-//! the whole store is compared with the model.
+//! that rolls, checkpoints and reuse happen all the time. In half of the rounds some topics are compacted or acknowledged in memory, in half
+//! of them records are deleted; of several stores one may fail and come back, or have no room. A life ends with a loss of power (the disk keeps
+//! any part of what was not synced, see `catena_storage::fs::faulty`), the death of the process, with or without a sync that failed before,
+//! or a clean stop; the next start may be cut short as well, several times over. After each start the whole store is compared with the model.
 //!
 //! `CATENA_POWER_ROUNDS` (300) says how many rounds, `CATENA_POWER_SEED` which round to play alone. A seed fixes all choices, but not how
 //! threads take turns: a failure may need several attempts to show again.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod life;
 #[path = "../common/model.rs"]
 mod model;
 mod producer;
+mod settings;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -10,8 +10,8 @@ use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::life::Life;
 use super::model::Partition;
-use super::world::Life;
 
 /// The time of the tests, milliseconds since 1970.
 const T0: i64 = 1_800_000_000_000;

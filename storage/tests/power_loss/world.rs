@@ -1,41 +1,26 @@
 //! The lives of one store: what happens in each, how it ends, and what is left for the next.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
 
-use catena_storage::fs::faulty::{Fault, FaultyFileSystem, Operation};
-use catena_storage::{
-    AcksAll, CleanerOptions, CleanupPolicy, DeleteRecordsError, LogConfig, NewTopic, Storage, StorageOptions,
-    TopicError,
-};
+use catena_storage::StorageOptions;
+use catena_storage::fs::faulty::{Fault, Operation};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::common::machine::Machine;
-use super::model::{Kind, Model, Name};
+use super::life::{Lacking, Life, NAMES};
+use super::model::{Kind, Model};
 use super::producer::Producer;
+use super::settings;
 
 /// Stores at most.
 const STORES_MAX: usize = 3;
-/// Names of topics; few, so that they are used again.
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-/// Partitions of a topic at most.
-const PARTITIONS_MAX: u32 = 5;
 /// Starts are cut short within so many operations: more than one takes.
 const START_OPERATIONS_MAX: u64 = 150;
 /// Operations of a life that loses power in the middle.
 const LIFE_OPERATIONS_MAX: u64 = 1_500;
 /// One of so many syncs of a life fails, if one does.
 const SYNCS_MAX: u64 = 60;
-/// How often the stores are looked after, and what can be compacted is looked for.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
-/// Nobody waits longer for a store to come back.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Settings of topics.
-const COMPACT: &str = "compact";
-const MEMORY: &str = "memory";
-
 /// A store and everything that was ever done to it.
 pub struct World {
     machine: Machine,
@@ -54,31 +39,6 @@ pub struct World {
     story: String,
 }
 
-/// Which stores may be missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lacking {
-    /// All are there, always.
-    None,
-    /// One may fail in the middle of a life.
-    Sometimes,
-    /// As before, and one may be away at a start. Then nobody knows what of it was not acknowledged: there are no idempotent producers.
-    AtStarts,
-}
-
-/// One life of a store.
-pub struct Life {
-    pub storage: Arc<Storage>,
-    lacking: Lacking,
-    disk: FaultyFileSystem,
-    model: Arc<Mutex<Model>>,
-    kinds: [Kind; NAMES.len()],
-    deletes: bool,
-    /// Whether a sync may fail in the only store.
-    is_failing: bool,
-    /// Whether a store may have no room.
-    is_filled: bool,
-}
-
 /// How a life ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -92,8 +52,6 @@ enum End {
 
 impl World {
     pub fn new(dice: &mut StdRng) -> Self {
-        let log_defaults = log_defaults(dice);
-        let journal_segment_bytes = 4096 * dice.random_range(2..16);
         let stores = dice.random_range(1..=STORES_MAX);
         let lacking = match dice.random_range(0..3) {
             1 if stores > 1 => Lacking::Sometimes,
@@ -116,14 +74,7 @@ impl World {
             model: Arc::new(Mutex::new(model)),
             producers: [false, idempotent, idempotent].map(Producer::new).into(),
             story: format!("{stores} stores, {lacking:?} lacking, {kinds:?}"),
-            options: StorageOptions {
-                journal_segment_bytes,
-                log_defaults,
-                log_config,
-                look_interval: LOOK_INTERVAL,
-                cleaner: cleaner(kinds.iter().any(|kind| kind.is_compacted)),
-                ..StorageOptions::default()
-            },
+            options: settings::of_broker(&kinds, dice),
         }
     }
 
@@ -275,154 +226,6 @@ fn lose_and_return(machine: &Machine, life: &Life, dice: &mut StdRng, story: &mu
         *story += " and back";
         if dice.random_bool(0.5) {
             return None;
-        }
-    }
-}
-
-fn log_defaults(dice: &mut StdRng) -> LogConfig {
-    LogConfig {
-        segment_bytes: dice.random_range(5_000..40_000),
-        index_interval_bytes: dice.random_range(100..4_000),
-        max_message_bytes: 1 << 20,
-        timestamp_after_max_ms: i64::MAX,
-        min_cleanable_dirty_ratio: 0.0,
-        delete_retention_ms: 0,
-        file_delete_delay_ms: 0,
-        flush_messages: if dice.random_bool(0.5) { i64::MAX } else { 10 },
-        ..LogConfig::default()
-    }
-}
-
-fn cleaner(enabled: bool) -> CleanerOptions {
-    let dedupe_buffer_bytes = 1 << 16;
-    CleanerOptions { enabled, dedupe_buffer_bytes, backoff: LOOK_INTERVAL, ..CleanerOptions::default() }
-}
-
-/// The settings of a topic.
-fn log_config(configs: &BTreeMap<String, String>, defaults: &LogConfig) -> LogConfig {
-    let mut config = defaults.clone();
-    if configs.contains_key(COMPACT) {
-        // Deleted by nobody but an operator: there is no limit.
-        config.cleanup = CleanupPolicy { compact: true, delete: true };
-        config.retention_ms = None;
-    }
-    if configs.contains_key(MEMORY) {
-        config.acks_all = AcksAll::Memory;
-    }
-    config
-}
-
-impl Life {
-    pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap()
-    }
-
-    /// An error is fine without power, or if it says that records were lost with their store before they were acknowledged, or a
-    /// producer hears that of the batches in between.
-    pub fn tolerate(&self, error: &str) {
-        let says = |texts: &[&str]| texts.iter().any(|text| error.contains(text));
-        let is_fine = self.disk.is_off()
-            || self.is_failing
-            || self.lacking != Lacking::None && says(&["lost with their store", "out of order sequence"])
-            || self.is_filled && says(&["no space"])
-            || self.kinds.iter().any(|kind| kind.is_compacted) && says(&["out of order sequence"]);
-        assert!(is_fine, "{error}");
-    }
-
-    /// Waits until all stores take part; not without power.
-    fn is_whole_again(&self) -> bool {
-        let begun = Instant::now();
-        let is_whole = || self.storage.stats().iter().all(|store| !store.failed);
-        while !is_whole() && !self.disk.is_off() {
-            assert!(begun.elapsed() < PATIENCE, "the store is there again");
-            std::thread::sleep(LOOK_INTERVAL);
-        }
-        is_whole()
-    }
-
-    /// Whether an answer counts. Without power nobody hears one; that a store has no power looks to us as if it alone had failed, so that
-    /// another one would answer for it and then be the one that is away.
-    pub fn is_heard(&self) -> bool {
-        self.lacking != Lacking::AtStarts || !self.disk.is_off()
-    }
-
-    /// Whether a log may lose what it knows of producers: then they must not send again what is there.
-    pub fn forgets_producers(&self) -> bool {
-        self.lacking != Lacking::None || self.deletes
-    }
-
-    pub fn new_producer_id(&self) -> Option<i64> {
-        let id = self.storage.next_producer_id();
-        id.map_err(|error| self.tolerate(&format!("a producer id: {error}"))).ok()
-    }
-
-    /// Creates, deletes or grows a topic, or deletes records.
-    fn operate(&self, dice: &mut StdRng) {
-        if self.deletes && dice.random_bool(0.3) {
-            return self.delete_records(dice);
-        }
-        let name = NAMES[dice.random_range(0..NAMES.len())];
-        let partitions = dice.random_range(1..=PARTITIONS_MAX);
-        let state = self.model().name(name);
-        match state {
-            Name::Free => self.create(name, partitions),
-            Name::Taken(id, now) if partitions > now => {
-                self.model().set_name(name, Name::Growing(id, now, partitions));
-                let outcome = self.storage.add_partitions(id, partitions).map(drop);
-                self.answered(name, outcome, Name::Taken(id, partitions));
-            }
-            Name::Taken(id, now) => {
-                self.model().set_name(name, Name::Leaving(id, now));
-                let outcome = self.storage.delete_topics(&[id]).pop().unwrap();
-                self.answered(name, outcome, Name::Free);
-            }
-            _ => {}
-        }
-    }
-
-    /// Deletes the front of a log.
-    fn delete_records(&self, dice: &mut StdRng) {
-        let taken = self.model().taken();
-        let Some((id, partitions)) = taken.get(dice.random_range(0..taken.len().max(1))).copied() else { return };
-        let index = dice.random_range(0..partitions as usize);
-        let Some(topic) = self.storage.topic_by_id(id) else { return };
-        let Some(log) = topic.partitions.get(index) else { return };
-        let offsets = log.offsets();
-        let up_to = dice.random_range(offsets.log_start..=offsets.high_watermark);
-        self.model().deleting((id, index), up_to);
-        match self.storage.delete_records(&[(log.clone(), up_to)]).pop().unwrap() {
-            Ok(log_start) if self.is_heard() => {
-                assert!(log_start >= up_to, "{log_start}, not {up_to}");
-                self.model().deleted((id, index), log_start);
-            }
-            Ok(_) => {}
-            Err(DeleteRecordsError::OutOfRange { .. }) if self.lacking != Lacking::None => {}
-            Err(error) => self.tolerate(&format!("deleting records: {error}")),
-        }
-    }
-
-    fn create(&self, name: &str, partitions: u32) {
-        self.model().set_name(name, Name::Making(partitions));
-        let kind = NAMES
-            .iter()
-            .zip(self.kinds)
-            .find(|(other, _)| **other == name)
-            .map_or_else(Kind::default, |(_, kind)| kind);
-        let wanted = [(COMPACT, kind.is_compacted), (MEMORY, kind.is_memory)];
-        let configs = wanted.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| (name.to_string(), String::new()));
-        let new = NewTopic { name: name.into(), partitions, configs: configs.collect(), internal: false };
-        match self.storage.create_topics(vec![new]).pop().unwrap() {
-            Ok(topic) if self.is_heard() => self.model().set_name(name, Name::Taken(topic.id, partitions)),
-            Ok(_) => {}
-            Err(error) => self.tolerate(&format!("topic {name}: {error}")),
-        }
-    }
-
-    fn answered(&self, name: &str, outcome: Result<(), TopicError>, state: Name) {
-        match outcome {
-            Ok(()) if self.is_heard() => self.model().set_name(name, state),
-            Ok(()) => {}
-            Err(error) => self.tolerate(&format!("topic {name}: {error}")),
         }
     }
 }
