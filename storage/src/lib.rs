@@ -32,6 +32,7 @@ mod index;
 mod journal;
 mod kept;
 mod known;
+mod lineage;
 mod log;
 mod log_dirs;
 mod mapping;

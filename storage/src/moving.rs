@@ -173,9 +173,12 @@ impl Moves {
         segment.files().check_usable().map_err(unreadable)?;
         let file = segment.files().fs.open(&segment.path(), Open::Read).map_err(unreadable)?;
         let mut source = Source::new(file, 0, segment.len(), BUFFER_BYTES);
+        let mut next = segment.id.base_offset;
         while let Some(batch) = source.next().map_err(unreadable)? {
-            let header = BatchHeader::parse(batch).ok().filter(|header| crc_matches(batch, header));
+            let good = |header: &BatchHeader| segment.lineage.fits(header, next) && crc_matches(batch, header);
+            let header = BatchHeader::parse(batch).ok().filter(good);
             let header = header.ok_or_else(|| unreadable(io::ErrorKind::InvalidData.into()))?;
+            next = header.next_offset();
             let written = copy.push(batch, &header, segment.stamp_at(header.base_offset));
             let rest =
                 written.map_err(|error| Failure::Never(target.write_failed("moving a chain", &error).to_string()))?;

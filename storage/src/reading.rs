@@ -19,6 +19,7 @@ use catena_protocol::batch::{self, BatchHeader, HEADER_LEN};
 
 use crate::batches::Batches;
 use crate::index::Cold;
+use crate::lineage::{ANY_OFFSET, Lineage};
 use crate::segment::Segment;
 use crate::trusted::Trusted;
 
@@ -195,10 +196,16 @@ pub fn hot(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Rang
 /// When the first batch is damaged, or cannot be read.
 pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Bytes>, Fault> {
     let max_bytes = wanted.max_bytes.min(COLD_BYTES_MAX) as u64;
-    let from = segment.floor_of_offset(offset);
-    let mut headers = Headers::new(segment, from..wanted.limit, BEFORE_FIRST + max_bytes);
-    let first = headers.find(|header| header.last_offset() >= offset)?;
-    let Some((start, first)) = first else { return Ok(None) };
+    let (from, at) = segment.floor_of_offset(offset);
+    let mut headers = Headers::new(segment, from..wanted.limit, BEFORE_FIRST + max_bytes).expecting(at);
+    let (start, first) = loop {
+        match headers.step()? {
+            None => return Ok(None),
+            Some((_, header, _)) if header.last_offset() < offset => {}
+            Some((start, header, true)) => break (start, header),
+            Some((start, _, false)) => return Err(Fault::Damaged(start)),
+        }
+    };
     let mut window = headers.window;
     let most = match first.size() as u64 {
         size if size <= max_bytes => max_bytes,
@@ -208,7 +215,7 @@ pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Byt
     window.check_large(start, &first)?;
     window.hold(start, first.size() as u64, most)?;
     let bytes = window.into_bytes(start, most);
-    let good = good_len(&bytes);
+    let good = good_len(&bytes, &segment.lineage, first.base_offset);
     if good == 0 {
         return Err(Fault::Damaged(start));
     }
@@ -239,7 +246,8 @@ pub fn batch_at(segment: &Segment, start: u64, header: &BatchHeader) -> Result<B
     window.check_large(start, header)?;
     window.hold(start, size, size)?;
     let bytes = window.into_bytes(start, size);
-    if good_len(&bytes) as u64 == size { Ok(bytes) } else { Err(Fault::Damaged(start)) }
+    let good = good_len(&bytes, &segment.lineage, header.base_offset);
+    if good as u64 == size { Ok(bytes) } else { Err(Fault::Damaged(start)) }
 }
 
 /// What is not in memory will come from the disk: no longer trusted. To be called before anything reads `range` of the file.
@@ -259,12 +267,12 @@ pub fn forget_absent(segment: &Segment, range: Range<u64>) -> io::Result<()> {
     Ok(())
 }
 
-/// How many bytes of these batches are good: headers that make sense, offsets that rise, checksums that fit.
-fn good_len(bytes: &[u8]) -> usize {
-    let (mut end, mut next) = (0, i64::MIN);
+/// How many bytes of these batches are good: headers that make sense, offsets and epochs that fit from `first` on, right checksums.
+fn good_len(bytes: &[u8], lineage: &Lineage, first: i64) -> usize {
+    let (mut end, mut next) = (0, first);
     for found in Batches::new(bytes) {
         let whole = bytes.get(found.start..found.end).unwrap_or_default();
-        if found.header.base_offset < next || !batch::crc_matches(whole, &found.header) {
+        if !lineage.fits(&found.header, next) || !batch::crc_matches(whole, &found.header) {
             break;
         }
         (end, next) = (found.end, found.header.next_offset());
@@ -272,7 +280,8 @@ fn good_len(bytes: &[u8]) -> usize {
     end
 }
 
-/// The headers of a segment one after the other, read from the file. Blocking. Nothing is checked but that they make sense.
+/// The headers of a segment one after the other, read from the file. Blocking. Nothing is checked but that they make sense; an offset that is
+/// known without them is the one that is given.
 pub struct Headers<'a> {
     window: Window<'a>,
     position: u64,
@@ -283,7 +292,12 @@ pub struct Headers<'a> {
 impl<'a> Headers<'a> {
     /// From the batch that begins with `range`; reads `step` bytes at a time.
     pub fn new(segment: &'a Segment, range: Range<u64>, step: u64) -> Self {
-        Self { window: Window::new(segment, range.end), position: range.start, next_offset: i64::MIN, step }
+        Self { window: Window::new(segment, range.end), position: range.start, next_offset: ANY_OFFSET, step }
+    }
+
+    /// As the first batch has this offset, or a later one in a copy.
+    pub fn expecting(self, next_offset: i64) -> Self {
+        Self { next_offset, ..self }
     }
 
     /// The next batch: where it begins, and its header. None at the end.
@@ -291,18 +305,26 @@ impl<'a> Headers<'a> {
     /// # Errors
     /// When there is none where one should begin, or the file cannot be read.
     pub fn next(&mut self) -> Result<Option<(u64, BatchHeader)>, Fault> {
+        Ok(self.step()?.map(|(position, header, _)| (position, header)))
+    }
+
+    /// As `next`, with whether the batch is what it must be.
+    fn step(&mut self) -> Result<Option<(u64, BatchHeader, bool)>, Fault> {
         let position = self.position;
         if position >= self.window.limit {
             return Ok(None);
         }
         self.window.hold(position, HEADER_LEN as u64, self.step)?;
-        let header = BatchHeader::parse(self.window.from(position)).map_err(|_| Fault::Damaged(position))?;
+        let mut header = BatchHeader::parse(self.window.from(position)).map_err(|_| Fault::Damaged(position))?;
+        let lineage = &self.window.segment.lineage;
+        let fits = lineage.fits(&header, self.next_offset);
+        header.base_offset = lineage.exact(self.next_offset).unwrap_or(header.base_offset);
         let end = position.saturating_add(header.size() as u64);
         if end > self.window.limit || header.base_offset < self.next_offset || header.last_offset_delta < 0 {
             return Err(Fault::Damaged(position));
         }
         (self.position, self.next_offset) = (end, header.next_offset());
-        Ok(Some((position, header)))
+        Ok(Some((position, header, fits)))
     }
 
     /// The next batch that `wanted` holds for.

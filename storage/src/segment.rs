@@ -21,6 +21,7 @@ use crate::error::StoreError;
 use crate::files::{ChainFiles, SegmentFile};
 use crate::ids::SegmentId;
 use crate::index::{Index, IndexEntry};
+use crate::lineage::Lineage;
 use crate::mapping::{MappedFile, View};
 use crate::reading::{Fault, Headers, ReadCounters, Reading};
 use crate::stamp::Stamps;
@@ -51,6 +52,8 @@ pub struct SegmentSummary {
 pub struct Segment {
     /// Its name.
     pub id: SegmentId,
+    /// What its batches must be like.
+    pub lineage: Lineage,
     files: Arc<ChainFiles>,
     file: MappedFile,
     index: OnceLock<Box<Index>>,
@@ -94,6 +97,7 @@ impl Segment {
     fn new(files: &Arc<ChainFiles>, id: SegmentId, file: MappedFile, max_timestamp: i64, is_new: bool) -> Self {
         Self {
             id,
+            lineage: Lineage::unknown(),
             files: files.clone(),
             committed_len: AtomicU64::new(file.len()),
             durable_len: AtomicU64::new(file.len()),
@@ -111,6 +115,11 @@ impl Segment {
             reading: Reading::new(if is_new { Trusted::all() } else { Trusted::nothing() }),
             cut_at: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// With what is known of its batches.
+    pub fn with_lineage(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
     }
 
     /// Its file, opened when it is used.
@@ -132,9 +141,10 @@ impl Segment {
         if self.is_new { Some(self.index()) } else { self.index.get().map(|index| &**index) }
     }
 
-    /// Where the search for `offset` begins: at a batch, as far as the index knows.
-    pub fn floor_of_offset(&self, offset: i64) -> u64 {
-        self.index().floor_of_offset(offset).map_or(0, |entry| u64::from(entry.position))
+    /// Where the search for `offset` begins: at a batch, as far as the index knows, with this offset, or a later one in a copy.
+    pub fn floor_of_offset(&self, offset: i64) -> (u64, i64) {
+        let entry = self.index().floor_of_offset(offset);
+        entry.map_or((0, self.id.base_offset), |entry| (u64::from(entry.position), entry.offset))
     }
 
     /// The counters of its store's reads.
@@ -165,7 +175,8 @@ impl Segment {
         let last = index.last();
         let (mut indexed, stamp) = last.map_or((0, 0), |entry| (u64::from(entry.position), entry.stamp));
         let mut timestamp_before = last.map_or(NO_TIMESTAMP, |entry| entry.timestamp_before);
-        let mut headers = Headers::new(self, indexed..self.len(), STEP);
+        let first = last.map_or(self.id.base_offset, |entry| entry.offset);
+        let mut headers = Headers::new(self, indexed..self.len(), STEP).expecting(first);
         while let Some((position, header)) = headers.next()? {
             if position >= indexed + REBUILT_INTERVAL {
                 let Ok(short) = u32::try_from(position) else { break };
@@ -380,7 +391,8 @@ impl Segment {
     /// # Errors
     /// Damage on the way, or of the system.
     pub fn find_offset(&self, offset: i64, limit: u64) -> Result<Option<(u64, BatchHeader)>, Fault> {
-        Headers::new(self, self.floor_of_offset(offset)..limit, STEP).find(|header| header.last_offset() >= offset)
+        let (from, first) = self.floor_of_offset(offset);
+        Headers::new(self, from..limit, STEP).expecting(first).find(|header| header.last_offset() >= offset)
     }
 
     /// The first batch with a timestamp of at least `timestamp` in its header, looked for from the batch at `from` to `limit`.

@@ -21,6 +21,7 @@ use crate::catalog::ChainRecord;
 use crate::fs::{File, FileSystem, Open};
 use crate::ids::SegmentId;
 use crate::index::IndexEntry;
+use crate::lineage::{is_copy, leader_epoch};
 use crate::segment::{NO_TIMESTAMP, SegmentSummary};
 
 /// A segment, and what is known of it before its bytes are looked at.
@@ -221,14 +222,4 @@ impl Walk<'_> {
             _ => {}
         }
     }
-}
-
-/// Whether offsets may be left out: what was compacted once.
-fn is_copy(chain: &ChainRecord) -> bool {
-    chain.counts_as != chain.id || !chain.replaces.is_empty() || !chain.leader_epochs.is_empty()
-}
-
-fn leader_epoch(chain: &ChainRecord, offset: i64) -> i32 {
-    let known = chain.leader_epochs.iter().rev().find(|known| known.start <= offset);
-    known.map_or(chain.id.leader_epoch(), |known| i32::try_from(known.epoch).unwrap_or(i32::MAX))
 }

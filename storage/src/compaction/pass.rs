@@ -177,8 +177,11 @@ impl Pass<'_> {
         target: &mut Target,
         stats: &mut PassStats,
     ) -> Result<(), PassError> {
-        let mut source = self.open(segment, 0)?;
+        let (mut source, mut next) = (self.open(segment, 0)?, segment.id.base_offset);
         while let Some((position, batch)) = self.next(&mut source, segment)? {
+            let header = BatchHeader::parse(batch).ok().filter(|header| segment.lineage.fits(header, next));
+            let header = header.ok_or_else(|| damaged(segment, position, "another batch belongs there"))?;
+            next = header.next_offset();
             let outcome = filter(batch, rules, &mut stats.records);
             let outcome = outcome.map_err(|error| damaged(segment, position, error))?;
             stats.bytes_read += batch.len() as u64;

@@ -26,6 +26,7 @@ use crate::append_check::check_append;
 use crate::config::{LogConfig, TimestampType};
 use crate::error::{AppendError, StoreError};
 use crate::ids::SegmentId;
+use crate::lineage::Lineage;
 use crate::producer_state::ProducerBatch;
 use crate::segment::Segment;
 use crate::store::Store;
@@ -204,7 +205,8 @@ impl PartitionLog {
         }
         let base_offset = writer.next_offset;
         let chain = writer.open.as_ref().map_or_else(|| self.stores.next_chain(store), |open| open.id);
-        let segment = Arc::new(Segment::create(&store.files, SegmentId { chain, base_offset })?);
+        let segment = Segment::create(&store.files, SegmentId { chain, base_offset })?;
+        let segment = Arc::new(segment.with_lineage(Lineage::written(chain)));
         self.settle_in(writer, store);
         let open = writer.open.get_or_insert_with(|| OpenChain::new(chain, store, base_offset));
         self.publish_from(chain);

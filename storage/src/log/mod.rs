@@ -35,6 +35,7 @@ use crate::catalog::ChainRecord;
 use crate::config::LogConfig;
 use crate::files::ChainFiles;
 use crate::ids::{ChainId, PartitionId, StoreId};
+use crate::lineage::Lineage;
 use crate::segment::{NO_TIMESTAMP, Segment, SegmentSummary};
 use crate::stores::Stores;
 
@@ -234,7 +235,12 @@ impl PlacedChain {
         // Of a chain that is away nothing but its start may be known.
         let unknown = SegmentSummary { base_offset: self.record.start, len: 0, max_timestamp: NO_TIMESTAMP };
         let unknown = self.record.segments.is_empty().then_some(unknown);
-        let sealed = |summary| Arc::new(Segment::sealed(&self.files, self.record.id, summary));
-        self.record.segments.iter().copied().chain(unknown).map(sealed)
+        let ends = self.record.segments.iter().skip(1).map(|next| next.base_offset);
+        let ends = ends.chain(std::iter::repeat(self.record.end.unwrap_or(i64::MAX)));
+        let sealed = |(summary, end)| {
+            let segment = Segment::sealed(&self.files, self.record.id, summary);
+            Arc::new(segment.with_lineage(Lineage::of(&self.record, end)))
+        };
+        self.record.segments.iter().copied().chain(unknown).zip(ends).map(sealed)
     }
 }
