@@ -67,3 +67,52 @@ fn epoch_at(epochs: &[LeaderEpoch], first: i32, offset: i64) -> i32 {
     let known = epochs.iter().rev().find(|known| known.start <= offset);
     known.map_or(first, |known| i32::try_from(known.epoch).unwrap_or(i32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::StoreId;
+
+    const EPOCH: u32 = 7;
+
+    fn chain() -> ChainId {
+        ChainId { epoch: EPOCH, sequence: 1, store: StoreId::new(5).unwrap() }
+    }
+
+    /// Two records.
+    fn batch(base_offset: i64, epoch: i32) -> BatchHeader {
+        let mut bytes = [0; catena_protocol::batch::HEADER_LEN];
+        (bytes[11], bytes[16]) = (49, 2);
+        let header = BatchHeader::parse(&bytes).unwrap();
+        BatchHeader { base_offset, partition_leader_epoch: epoch, last_offset_delta: 1, ..header }
+    }
+
+    #[test]
+    fn offsets_and_epochs_must_be_those_that_are_known() {
+        let copied = vec![LeaderEpoch { epoch: 2, start: 0 }, LeaderEpoch { epoch: 4, start: 20 }];
+        let copy = Lineage { end: 30, epochs: copied, ..Lineage::written(chain()) };
+        let copy = Lineage { dense: false, ..copy };
+        for (lineage, base_offset, epoch, next, fits) in [
+            (&Lineage::unknown(), 5, 1, ANY_OFFSET, true),
+            (&Lineage::unknown(), 5, 1, 6, false),
+            (&Lineage::written(chain()), 5, 7, 5, true),
+            (&Lineage::written(chain()), 6, 7, 5, false),
+            (&Lineage::written(chain()), 4, 7, 5, false),
+            (&Lineage::written(chain()), 5, 6, 5, false),
+            (&Lineage::written(chain()), 5, 7, ANY_OFFSET, true),
+            (&copy, 9, 2, 5, true),
+            (&copy, 4, 2, 5, false),
+            (&copy, 20, 4, 5, true),
+            (&copy, 20, 2, 5, false),
+            (&copy, 28, 4, 5, true),
+            (&copy, 29, 4, 5, false),
+            (&copy, i64::MAX, 4, 5, false),
+        ] {
+            assert_eq!(
+                lineage.fits(&batch(base_offset, epoch), next),
+                fits,
+                "{lineage:?}: {base_offset}, {epoch}, {next}"
+            );
+        }
+    }
+}

@@ -14,6 +14,9 @@ use rustix::fs::Advice;
 use crate::one;
 
 const CORRUPT_MESSAGE: i16 = 2;
+const HEADER_LEN: u64 = 61;
+/// Bytes of a header that say how to go on: length, format, distance to the last offset.
+const LEADS_ON: [u64; 9] = [8, 9, 10, 11, 16, 23, 24, 25, 26];
 const RECORDS: i64 = 48;
 const RECORD_BYTES: usize = 1_000_000;
 const ALL_BYTES: u64 = RECORDS as u64 * RECORD_BYTES as u64;
@@ -146,4 +149,29 @@ fn a_batch_that_the_disk_changed_is_refused_and_its_neighbours_are_served() {
         ["ERROR", "partition=0", "chain=", ".log", "offset=10", "position"].iter().all(|word| said[0].contains(word)),
         "{said:?}"
     );
+}
+
+/// The CRC covers neither the offset of a batch nor its leader epoch.
+#[test]
+fn whichever_byte_of_its_header_the_disk_changed_a_batch_is_not_served_and_its_neighbours_are() {
+    let mut broker = Catena::start(Options::new());
+    let topic = Connection::to(&broker).unwrap().create_topic("rotten", 1, &[]).unwrap();
+    let batch = one(b"a value to be found");
+    let mut connection = Connection::to(&broker).unwrap();
+    (0..30).for_each(|at| assert_eq!(connection.produce(&topic, 0, &batch).unwrap(), at));
+    broker.terminate();
+    let (segment, value) = damage::find(&broker.data(), b"a value to be found", 10);
+    let header = value / batch.len() as u64 * batch.len() as u64;
+    for byte in 0..HEADER_LEN {
+        damage::flip_at(&segment, header + byte);
+        broker.restart();
+        let at = |offset| fetch_at(&broker, &topic, offset);
+        assert_eq!(at(0), (0, (0..10).collect()), "byte {byte}");
+        assert_eq!(at(10), (CORRUPT_MESSAGE, vec![]), "byte {byte}");
+        // Without its length and its last offset nobody knows where the next one is, up to the next entry of the index.
+        let behind = if LEADS_ON.contains(&byte) { (CORRUPT_MESSAGE, vec![]) } else { (0, (11..30).collect()) };
+        assert_eq!(at(11), behind, "byte {byte}");
+        broker.terminate();
+        damage::flip_at(&segment, header + byte);
+    }
 }
