@@ -4,7 +4,6 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use catena_protocol::batch::BatchHeader;
@@ -183,36 +182,4 @@ fn a_log_that_goes_back_to_the_disk_makes_everything_durable_with_its_next_commi
     drop((log, storage));
     let (_storage, log) = start(&machine, &config());
     assert_eq!(read(&log), (0..101).collect::<Vec<_>>());
-}
-
-/// A flush was ordered and its commit had taken the records, but was not done; the next record behind them was acknowledged at once, and with it
-/// they. The power went, and more was lost than `flush.messages` allows.
-#[test]
-fn no_record_is_acknowledged_past_a_flush_that_is_not_done() {
-    const FLUSH_MESSAGES: i64 = 10;
-    for seed in 0..40 {
-        let machine = Machine::new(1);
-        let (storage, log) = start(&machine, &LogConfig { flush_messages: FLUSH_MESSAGES, ..in_memory() });
-        let last = AtomicI64::new(-1);
-        machine.disk.power_off_after(100 + seed * 7);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-                    while let Ok(appended) = log.append(batch(1, 10), AppendOrigin::Client, T0) {
-                        let durable = async { tokio::time::timeout(SOON, appended.commit.durable()).await };
-                        if waiting.block_on(durable).expect("in time").is_err() || machine.disk.is_off() {
-                            break;
-                        }
-                        last.fetch_max(appended.last_offset, Ordering::AcqRel);
-                    }
-                });
-            }
-        });
-        drop((log, storage));
-        let machine = machine.after_power_loss(seed);
-        let (_storage, log) = start(&machine, &in_memory());
-        let lost = last.load(Ordering::Acquire) + 1 - log.offsets().log_end;
-        assert!(lost < FLUSH_MESSAGES, "seed {seed}: {lost} records that were acknowledged are lost");
-    }
 }

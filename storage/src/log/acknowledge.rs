@@ -90,7 +90,66 @@ impl PartitionLog {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use catena_protocol::records::BatchBuilder;
+    use crossbeam::channel::bounded;
+
     use super::*;
+    use crate::config::StorageOptions;
+    use crate::log::{AppendOrigin, Appended};
+    use crate::storage::Storage;
+    use crate::topics::NewTopic;
+
+    const T0: i64 = 1_800_000_000_000;
+
+    fn append(log: &Arc<PartitionLog>) -> Appended {
+        let batch = BatchBuilder::new().push(T0, None, Some(b"v")).build().unwrap();
+        log.append(batch, AppendOrigin::Client, T0).unwrap()
+    }
+
+    fn wait_for(appended: Appended) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(appended.commit.durable()).unwrap();
+    }
+
+    /// A commit had taken the records that a flush was ordered for, and was not done; the next record behind them was acknowledged at once, and with
+    /// it they. A loss of power then took more than `flush.messages` allows.
+    #[test]
+    fn no_record_is_acknowledged_past_a_flush_that_is_not_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let (acks_all, flush_messages, timestamp_after_max_ms) = (AcksAll::Memory, 3, i64::MAX);
+        let log_defaults = LogConfig { acks_all, flush_messages, timestamp_after_max_ms, ..LogConfig::default() };
+        let options = StorageOptions { log_defaults, ..StorageOptions::default() };
+        let (storage, _) = Storage::open(&[dir.path().to_owned()], options).unwrap();
+        let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
+        let log = storage.create_topics(vec![new]).pop().unwrap().unwrap().partitions[0].clone();
+        wait_for(append(&log));
+        let store = log.stores.all()[0].clone();
+        let ((held, is_held), (go_on, goes_on)) = (bounded::<()>(1), bounded::<()>(1));
+        store.commits.run_between(Box::new(move || {
+            held.send(()).unwrap();
+            let _ = goes_on.recv();
+        }));
+        is_held.recv().unwrap();
+        let high_watermark = || log.offsets().high_watermark;
+        let acknowledged: Vec<i64> = (0..3)
+            .map(|_| {
+                drop(append(&log));
+                high_watermark()
+            })
+            .collect();
+        assert_eq!(acknowledged, [2, 3, 3], "the third is to be flushed");
+        // What the committer does, which has no turn now.
+        let pending = log.take_pending(&store).unwrap();
+        let behind = append(&log);
+        assert_eq!(high_watermark(), 3, "the flush is not done");
+        log.committed(&pending);
+        assert_eq!(high_watermark(), 4);
+        drop(go_on);
+        wait_for(behind);
+        let next = append(&log);
+        assert!(next.commit.is_durable(), "at once, as before");
+    }
 
     #[test]
     fn a_flush_is_due_by_records_bytes_or_a_time_of_nothing() {
