@@ -6,8 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// How long those who have files open may take to close them.
+const LET_GO_WITHIN: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(50);
 
 /// `EXT4_IOC_SHUTDOWN` without flushing the journal: from now on nothing reaches the device.
 const SHUT_DOWN: &str = "import fcntl, os, struct, sys
@@ -62,14 +67,28 @@ impl Mount {
 
     /// Gives an ext4 its power back, with what its device holds. Nobody may have a file of it open.
     pub fn restore_power(&self) {
-        let again = run(Command::new("umount").arg(self.folder()))
-            .and_then(|()| mount_image(&self.home.path().join("image"), &self.folder()));
-        again.unwrap_or_else(|e| panic!("{e}"));
+        self.detach();
+        self.attach();
+    }
+
+    /// Unmounts it, once nobody has a file of it open any more.
+    pub fn detach(&self) {
+        let deadline = Instant::now() + LET_GO_WITHIN;
+        while let Err(reason) = run(Command::new("umount").arg(self.folder())) {
+            assert!(Instant::now() < deadline, "{reason}");
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Mounts an ext4 again.
+    pub fn attach(&self) {
+        mount_image(&self.home.path().join("image"), &self.folder()).unwrap_or_else(|e| panic!("{e}"));
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
+        // It may be detached.
         if let Err(reason) = run(Command::new("umount").arg(self.folder())) {
             eprintln!("{reason}");
         }
