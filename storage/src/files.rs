@@ -4,13 +4,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::error::StoreError;
 use crate::fs::FileSystem;
 use crate::graveyard::Graveyard;
 use crate::ids::SegmentId;
-use crate::open_files::OpenFiles;
+use crate::open_files::{OpenFiles, Owner};
 use crate::reading::ReadCounters;
 
 /// What the segments of one store share.
@@ -22,11 +23,14 @@ pub struct ChainFiles {
     pub dir: PathBuf,
     /// Those that are open, of this store and others.
     pub open: Arc<OpenFiles>,
+    /// Whose they are in that list.
+    pub owner: Owner,
     /// Those that are to be removed.
     pub graveyard: Graveyard,
     /// How they were read.
     pub reads: ReadCounters,
     failed: OnceLock<Arc<str>>,
+    closed: AtomicBool,
 }
 
 /// A file of a segment.
@@ -45,9 +49,11 @@ impl ChainFiles {
             fs,
             dir,
             open: Arc::default(),
+            owner: Owner::unique(),
             graveyard: Graveyard::default(),
             reads: ReadCounters::default(),
             failed: OnceLock::new(),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +81,17 @@ impl ChainFiles {
     /// `Failed` once it has failed.
     pub fn check_alive(&self) -> Result<(), StoreError> {
         self.failed.get().map_or(Ok(()), |reason| Err(StoreError::Failed(reason.clone())))
+    }
+
+    /// Closes all files, for good: the directory may be unmounted as soon as nobody looks at a view any more.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.open.forget_all(self.owner);
+    }
+
+    /// Whether no file is opened any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// As `check_alive`, for readers and writers of files.

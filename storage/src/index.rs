@@ -102,7 +102,7 @@ impl Index {
         let name = SegmentFile::Index(id);
         let path = files.path(name);
         let read = || {
-            let open = files.open.open(|| files.fs.open(&path, Open::Read))?;
+            let open = files.open.open(files.owner, || files.fs.open(&path, Open::Read))?;
             firsts(&*open.file, good_entries(&*open.file, segment_len)?)
         };
         let inner = match read() {

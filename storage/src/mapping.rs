@@ -69,7 +69,7 @@ impl MappedFile {
     pub fn create(files: &Arc<ChainFiles>, name: SegmentFile) -> io::Result<Self> {
         let made = Self::existing(files, name, 0);
         let path = files.path(name);
-        made.install(files.open.open(|| files.fs.open(&path, Open::Create))?);
+        made.install(files.open.open(files.owner, || files.fs.open(&path, Open::Create))?);
         Ok(made)
     }
 
@@ -138,8 +138,11 @@ impl MappedFile {
         if let Some(open) = self.held() {
             return Ok(open);
         }
+        if self.files.is_closed() {
+            self.files.check_usable()?;
+        }
         let (path, len) = (self.files.path(self.name), self.len());
-        let open = self.files.open.open(|| self.files.fs.open(&path, Open::Write))?;
+        let open = self.files.open.open(self.files.owner, || self.files.fs.open(&path, Open::Write))?;
         if open.file.len()? < len {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{}: too short", path.display())));
         }
@@ -156,7 +159,7 @@ impl MappedFile {
         self.reopened_len.store(self.len(), Ordering::Release);
         drop(open);
         self.files.open.keep(opened.clone());
-        if self.is_removed() {
+        if self.is_removed() || self.files.is_closed() {
             self.files.open.forget(&opened);
         }
         opened

@@ -9,7 +9,7 @@
 //! Which file leaves: the first that was not used since the hand came by last (second chance).
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use memmap2::MmapRaw;
@@ -26,11 +26,24 @@ const CLOSED_IN_NEED: usize = 64;
 /// The smallest map; more address space than needed costs nothing and saves maps as the file grows.
 const MAP_MIN: u64 = 1024 * 1024;
 
+/// Whose a file is: those of one owner can be closed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner(u64);
+
+impl Owner {
+    /// One that nobody else is.
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// An open file, and its map once somebody wanted one.
 #[derive(Debug)]
 pub struct OpenFile {
     /// The file.
     pub file: Arc<dyn File>,
+    owner: Owner,
     map: RwLock<Option<Arc<MmapRaw>>>,
     /// Again since the hand came by: opened and used once is soon closed.
     used: AtomicBool,
@@ -68,11 +81,11 @@ impl OpenFiles {
         Self { max: max.max(1), clock: Mutex::default(), lingering: AtomicUsize::new(0) }
     }
 
-    /// Opens a file by `open`; when the system has no more of them, others are closed for it.
+    /// Opens a file of `owner` by `open`; when the system has no more of them, others are closed for it.
     ///
     /// # Errors
     /// Of `open`.
-    pub fn open(&self, open: impl Fn() -> io::Result<Arc<dyn File>>) -> io::Result<Arc<OpenFile>> {
+    pub fn open(&self, owner: Owner, open: impl Fn() -> io::Result<Arc<dyn File>>) -> io::Result<Arc<OpenFile>> {
         let file = loop {
             match open() {
                 Err(error) if wants_files(&error) && self.close_some() => {}
@@ -81,6 +94,7 @@ impl OpenFiles {
         };
         Ok(Arc::new(OpenFile {
             file,
+            owner,
             map: RwLock::new(None),
             used: AtomicBool::new(false),
             place: AtomicUsize::new(usize::MAX),
@@ -99,6 +113,12 @@ impl OpenFiles {
     /// Does not keep `file` open any more.
     pub fn forget(&self, file: &Arc<OpenFile>) {
         let leaving = self.lock().take(file);
+        drop(leaving);
+    }
+
+    /// Keeps no file of `owner` open any more.
+    pub fn forget_all(&self, owner: Owner) {
+        let leaving = self.lock().take_all(owner);
         drop(leaving);
     }
 
@@ -149,6 +169,14 @@ impl Clock {
         let taken = self.places.get_mut(at)?.take_if(|kept| Arc::ptr_eq(kept, file))?;
         self.free.push(at);
         Some(taken)
+    }
+
+    fn take_all(&mut self, owner: Owner) -> Vec<Arc<OpenFile>> {
+        let is_own = |file: &mut Arc<OpenFile>| file.owner == owner;
+        let taken = self.places.iter_mut().enumerate().filter_map(|(at, place)| Some((at, place.take_if(is_own)?)));
+        let (free, leaving): (Vec<usize>, _) = taken.unzip();
+        self.free.extend(free);
+        leaving
     }
 
     /// The hand goes on to the first file that was not used since it came by, at the latest to where it began.
@@ -206,16 +234,17 @@ mod tests {
     struct Kept {
         dir: tempfile::TempDir,
         files: OpenFiles,
+        owner: Owner,
     }
 
     impl Kept {
         fn new(max: usize) -> Self {
-            Self { dir: tempfile::tempdir().unwrap(), files: OpenFiles::new(max) }
+            Self { dir: tempfile::tempdir().unwrap(), files: OpenFiles::new(max), owner: Owner::unique() }
         }
 
         fn open(&self, name: usize) -> Weak<OpenFile> {
             let path = self.dir.path().join(name.to_string());
-            let file = self.files.open(|| RealFileSystem.open(&path, Open::WriteOrCreate)).unwrap();
+            let file = self.files.open(self.owner, || RealFileSystem.open(&path, Open::WriteOrCreate)).unwrap();
             let weak = Arc::downgrade(&file);
             self.files.keep(file);
             weak
@@ -254,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn all_files_of_one_owner_are_closed_and_their_places_are_free() {
+        let mut kept = Kept::new(4);
+        let mut files: Vec<_> = (0..2).map(|name| kept.open(name)).collect();
+        let other = std::mem::replace(&mut kept.owner, Owner::unique());
+        files.push(kept.open(2));
+        kept.files.forget_all(other);
+        assert_eq!(open_ones(&files), [2]);
+        files.extend((3..6).map(|name| kept.open(name)));
+        assert_eq!(open_ones(&files), [2, 3, 4, 5]);
+    }
+
+    #[test]
     fn want_of_files_closes_others() {
         let kept = Kept::new(1_000);
         let files: Vec<_> = (0..100).map(|name| kept.open(name)).collect();
@@ -262,10 +303,10 @@ mod tests {
             0 => Err(rustix::io::Errno::MFILE.into()),
             _ => RealFileSystem.open(&kept.dir.path().join("more"), Open::Create),
         };
-        assert!(kept.files.open(open).is_ok());
+        assert!(kept.files.open(kept.owner, open).is_ok());
         assert_eq!(open_ones(&files).len(), 100 - CLOSED_IN_NEED);
         let refused = || Err(rustix::io::Errno::MFILE.into());
-        assert!(kept.files.open(refused).is_err());
+        assert!(kept.files.open(kept.owner, refused).is_err());
         assert_eq!(open_ones(&files).len(), 0);
     }
 }

@@ -79,10 +79,16 @@ impl Rounds {
     }
 }
 
-/// Logs that are open in a store that has failed go on elsewhere, also those that nobody writes to; then the store's threads can end.
+/// Logs that are open in a store that has failed go on elsewhere, also those that nobody writes to; then the store's threads can end, and
+/// its files be closed, so that its disk can be unmounted. What could not leave may be read back later, from files that are still open.
 fn leave_failed(shared: &Shared) {
-    shared.logs().iter().for_each(|log| log.leave_failed());
+    let logs = shared.logs();
+    logs.iter().for_each(|log| log.leave_failed());
     shared.members.dismiss_failed();
+    let all = shared.stores.all();
+    let failed = all.iter().filter(|store| store.check_alive().is_err() && !store.files.is_closed());
+    let left = failed.filter(|store| !logs.iter().any(|log| log.is_written_in(store)));
+    left.for_each(|store| store.files.close());
 }
 
 /// A directory of `log.dirs`, and when to look whether its store has come back.

@@ -101,6 +101,11 @@ impl PartitionLog {
         }
     }
 
+    /// Whether the chain that is written is in `store`.
+    pub(crate) fn is_written_in(&self, store: &Store) -> bool {
+        self.writer().open.as_ref().is_some_and(|open| std::ptr::eq(&*open.store, store))
+    }
+
     /// Where chains that are not open for writing end at the latest: nothing behind that was promised to anybody, or it is in the open
     /// chain.
     pub(crate) fn sealed_end(&self, returned: ChainId) -> i64 {
