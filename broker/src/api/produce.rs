@@ -25,7 +25,7 @@ use catena_protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
     TopicProduceResponse,
 };
-use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, Topic};
+use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, StoreError, Topic};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
@@ -73,22 +73,27 @@ pub fn start(
             return if has_error(&response) { Outcome::Close } else { Outcome::Silent };
         }
         for (topic, partition, ticket) in tickets {
-            let error = wait(ticket, deadline).await;
-            if error != ErrorCode::None {
+            if let Err((error, why)) = wait(ticket, deadline).await {
                 let answer = &mut response.responses[topic].partition_responses[partition];
                 answer.error_code = error.code();
+                answer.error_message = why.map(StrBytes::from_string);
             }
         }
         Outcome::Respond(response)
     }
 }
 
-async fn wait(ticket: CommitTicket, deadline: Instant) -> ErrorCode {
+async fn wait(ticket: CommitTicket, deadline: Instant) -> Result<(), (ErrorCode, Option<String>)> {
     match tokio::time::timeout_at(deadline, ticket.durable()).await {
-        Ok(Ok(())) => ErrorCode::None,
-        Ok(Err(error)) => errors::store(&error),
-        Err(_) => ErrorCode::RequestTimedOut,
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err((errors::store(&error), want(&error))),
+        Err(_) => Err((ErrorCode::RequestTimedOut, None)),
     }
+}
+
+/// A producer that has to wait for room should know; Kafka has no text here.
+fn want(error: &StoreError) -> Option<String> {
+    error.is_full().then(|| error.to_string())
 }
 
 fn has_error(response: &ProduceResponse) -> bool {
@@ -216,13 +221,14 @@ fn tells_log_start(error: &AppendError) -> bool {
     }
 }
 
-/// Kafka sends a text when it names single records; here every invalid batch has one.
+/// Kafka sends a text when it names single records; here every invalid batch has one, and the want of room.
 fn explained(refusal: &Refusal, partition: &str) -> (Option<String>, Vec<BatchIndexAndErrorMessage>) {
     match refusal {
         Refusal::Append(AppendError::Rejected(rejected), _) => {
             (Some(record_errors::message(rejected, partition)), record_errors::list(rejected, partition))
         }
         Refusal::Append(error @ AppendError::InvalidRecord(_), _) => (Some(error.to_string()), Vec::new()),
+        Refusal::Append(AppendError::Store(error), _) => (want(error), Vec::new()),
         Refusal::Append(..) | Refusal::Code(_) => (None, Vec::new()),
     }
 }

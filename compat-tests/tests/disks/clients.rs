@@ -139,6 +139,16 @@ impl Steady {
         acknowledged
     }
 
+    /// Has the consumer end once it has received `all`, which is sorted: each record once, those of a partition in order.
+    pub fn expect(mut self, all: &[Received]) {
+        await_some(&format!("{} receives all", self.name), || (self.received().len() >= all.len()).then_some(()));
+        self.stop();
+        let mut received = self.received();
+        // Stable: what is out of order within a partition stays so.
+        received.sort_by_key(|one| one.partition);
+        assert!(received == all, "{}: received other than what is there", self.name);
+    }
+
     /// Has the client end.
     pub fn stop(&mut self) {
         let told = self.child.stdin.as_mut().map(|stdin| writeln!(stdin, "stop"));

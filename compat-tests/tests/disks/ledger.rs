@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compat_tests::Broker;
+use compat_tests::wire::batch::BatchView;
 use compat_tests::wire::{Connection, FetchPlan, Topic};
 
 use crate::STORAGE_ERROR;
@@ -25,6 +26,16 @@ pub fn read(broker: &dyn Broker, topic: &Topic) -> Vec<Contents> {
     topic.all().into_iter().map(|partition| read_partition(&mut connection, topic, partition)).collect()
 }
 
+/// The error code of each partition for somebody who asks for its first offset.
+pub fn read_first(broker: &dyn Broker, topic: &Topic) -> Vec<i16> {
+    let mut connection = Connection::to(broker).unwrap();
+    let mut first = |partition| {
+        connection.send_fetch(&FetchPlan::new(topic, &[partition])).unwrap();
+        connection.receive_fetch().unwrap().partitions[0].error_code
+    };
+    topic.all().into_iter().map(&mut first).collect()
+}
+
 fn read_partition(connection: &mut Connection, topic: &Topic, partition: i32) -> Contents {
     let end = connection.end_offsets(topic, &[partition]).unwrap()[0];
     let mut contents = Contents { end, ..Contents::default() };
@@ -35,7 +46,7 @@ fn read_partition(connection: &mut Connection, topic: &Topic, partition: i32) ->
         let fetched = connection.receive_fetch().unwrap();
         let part = &fetched.partitions[0];
         plan.positions[0].1 = match part.error_code {
-            0 => contents.add(part.batches().iter().flat_map(|batch| batch.records().unwrap())).unwrap_or(at),
+            0 => contents.add(&part.batches()).expect("an offset before the end"),
             STORAGE_ERROR => {
                 contents.unavailable.insert(at);
                 at + 1
@@ -50,15 +61,13 @@ fn read_partition(connection: &mut Connection, topic: &Topic, partition: i32) ->
 
 impl Contents {
     /// Takes note of records; gives the offset behind them.
-    fn add(&mut self, records: impl Iterator<Item = compat_tests::wire::batch::RecordView>) -> Option<i64> {
-        let mut next = None;
-        for record in records {
+    fn add(&mut self, batches: &[BatchView]) -> Option<i64> {
+        for record in batches.iter().flat_map(|batch| batch.records().unwrap()) {
             let value = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
             let name = value.trim_end_matches('x').trim_end().to_owned();
             assert_eq!(self.records.insert(record.offset, name), None, "offset {} comes twice", record.offset);
-            next = Some(record.offset + 1);
         }
-        next
+        batches.last().map(BatchView::next_offset)
     }
 
     /// Whether there is something at every offset.
