@@ -19,6 +19,8 @@ const FORMAT_DEADLINE: Duration = Duration::from_secs(60);
 const START_DEADLINE: Duration = Duration::from_secs(120);
 const START_ATTEMPTS: usize = 3;
 const HEAP_MIB: u32 = 512;
+/// Stands for the broker's own folder in the value of a setting.
+pub const HOME: &str = "{home}";
 const CLUSTER_ID: &str = "Q2F0ZW5hT3JhY2xlMDAwMQ";
 
 /// A running Apache Kafka. Dropping it kills it.
@@ -76,6 +78,11 @@ impl Kafka {
     /// The process, for its id, log and signals.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// The broker's own folder, which is [`HOME`] in settings.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Where its data is.
@@ -136,7 +143,8 @@ fn write_properties(home: &Path, data: &Path, [port, controller]: [u16; 2], sett
          share.coordinator.state.topic.min.isr=1\n",
         data.display()
     );
-    settings.iter().for_each(|(name, value)| text.push_str(&format!("{name}={value}\n")));
+    let value_of = |value: &str| value.replace(HOME, &home.display().to_string());
+    settings.iter().for_each(|(name, value)| text.push_str(&format!("{name}={}\n", value_of(value))));
     let path = home.join("server.properties");
     fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     path

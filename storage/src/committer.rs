@@ -18,7 +18,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -53,8 +53,9 @@ struct Rounds {
     stores: Arc<Stores>,
     journal: Journal,
     choice: Choice,
-    /// Segments with bytes in the current journal file that are not durable in place.
-    journaled: HashMap<SegmentId, Arc<Segment>>,
+    /// Segments with bytes in the current journal file that are not durable in place. One that was deleted is not kept: its space would not
+    /// come back before the journal file is full, and on a full disk that is never.
+    journaled: HashMap<SegmentId, Weak<Segment>>,
     unchecked: usize,
     to_check: Sender<Check>,
     checked: Receiver<Settled>,
@@ -203,14 +204,14 @@ impl Rounds {
         let payload: Vec<&[u8]> = views.iter().map(|view| &**view).collect();
         let written = self.journal.write(&only, &payload)?;
         self.store.counters.journal_bytes.fetch_add(written, Ordering::Relaxed);
-        let segments = ranges.iter().map(|(range, unsynced)| (range.segment, unsynced.segment.clone()));
+        let segments = ranges.iter().map(|(range, unsynced)| (range.segment, Arc::downgrade(&unsynced.segment)));
         self.journaled.extend(segments);
         Ok(())
     }
 
     /// Gives a full journal file to the checkpointer and takes back those that it is done with.
     fn hand_over(&mut self, finished: Finished) {
-        let segments = self.journaled.drain().map(|(_, segment)| segment).collect();
+        let segments = self.journaled.drain().filter_map(|(_, segment)| segment.upgrade()).collect();
         self.unchecked += 1;
         // A checkpointer that is gone has failed the store; the next round finds out.
         let _ = self.to_check.send(Check::File(finished, segments));
