@@ -58,7 +58,8 @@ pub fn moving(error: MoveError) -> ErrorCode {
     match error {
         MoveError::NotFound => ErrorCode::LogDirNotFound,
         MoveError::Away | MoveError::Refused => ErrorCode::KafkaStorageError,
-        MoveError::Unknown => ErrorCode::ReplicaNotAvailable,
+        MoveError::Cordoned => ErrorCode::InvalidReplicaAssignment,
+        MoveError::Unknown => ErrorCode::UnknownTopicOrPartition,
     }
 }
 
@@ -152,7 +153,9 @@ pub fn creation(error: &CreateError) -> ErrorCode {
         CreateError::Exists(_) => ErrorCode::TopicAlreadyExists,
         CreateError::Configs(_) => ErrorCode::InvalidConfig,
         CreateError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
-        CreateError::NoReplicas | CreateError::TooManyReplicas(_) => ErrorCode::InvalidReplicationFactor,
+        CreateError::NoReplicas | CreateError::TooManyReplicas(_) | CreateError::Cordoned(_) => {
+            ErrorCode::InvalidReplicationFactor
+        }
         CreateError::NoPartitions => ErrorCode::InvalidPartitions,
         CreateError::TooManyPartitions => ErrorCode::PolicyViolation,
         CreateError::Duplicate
@@ -169,6 +172,7 @@ pub fn growth(error: &GrowthError) -> ErrorCode {
         GrowthError::Unknown => ErrorCode::UnknownTopicOrPartition,
         GrowthError::Same(_) | GrowthError::Fewer { .. } => ErrorCode::InvalidPartitions,
         GrowthError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
+        GrowthError::Cordoned => ErrorCode::InvalidReplicationFactor,
         GrowthError::TooMany => ErrorCode::PolicyViolation,
     }
 }

@@ -107,6 +107,8 @@ impl Kafka {
         let home = home.unwrap_or_else(|e| panic!("no temporary folder: {e}"));
         let data = home.path().join("data");
         copy(&formatted(program), &data);
+        let more = settings.iter().filter(|(name, _)| *name == "log.dirs").flat_map(|(_, value)| value.split(','));
+        more.map(|dir| in_home(dir, home.path()).into()).for_each(|dir: PathBuf| format_like(&data, &dir));
         let [port, controller] = free_ports();
         let properties = write_properties(home.path(), &data, [port, controller], settings);
         let mut command = java(program);
@@ -128,6 +130,29 @@ fn formatted(program: &Program) -> PathBuf {
     folder.join("data")
 }
 
+fn in_home(value: &str, home: &Path) -> String {
+    value.replace(HOME, &home.display().to_string())
+}
+
+/// Makes `dir` another formatted folder of the same broker, unless it is one.
+fn format_like(data: &Path, dir: &Path) {
+    const NAME: &str = "meta.properties";
+    const ID: &str = "directory.id=";
+    let make = || {
+        fs::create_dir_all(dir)?;
+        let text = fs::read_to_string(data.join(NAME))?;
+        // Any other id will do. The last letter stands for two bits only.
+        let other = |line: &str| match line.strip_prefix(ID).and_then(|id| id.split_at_checked(1)) {
+            Some((first, rest)) => format!("{ID}{}{first}{}\n", &rest[..rest.len() - 1], &rest[rest.len() - 1..]),
+            None => format!("{line}\n"),
+        };
+        fs::write(dir.join(NAME), text.lines().map(other).collect::<String>())
+    };
+    if !dir.join(NAME).exists() {
+        make().unwrap_or_else(|e: std::io::Error| panic!("{}: {e}", dir.display()));
+    }
+}
+
 fn write_properties(home: &Path, data: &Path, [port, controller]: [u16; 2], settings: &[(&str, &str)]) -> PathBuf {
     let mut text = format!(
         "process.roles=broker,controller\n\
@@ -143,8 +168,7 @@ fn write_properties(home: &Path, data: &Path, [port, controller]: [u16; 2], sett
          share.coordinator.state.topic.min.isr=1\n",
         data.display()
     );
-    let value_of = |value: &str| value.replace(HOME, &home.display().to_string());
-    settings.iter().for_each(|(name, value)| text.push_str(&format!("{name}={}\n", value_of(value))));
+    settings.iter().for_each(|(name, value)| text.push_str(&format!("{name}={}\n", in_home(value, home))));
     let path = home.join("server.properties");
     fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     path

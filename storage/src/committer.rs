@@ -18,8 +18,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 

@@ -41,6 +41,7 @@ mod moving;
 mod open;
 mod open_files;
 mod placement;
+mod preferred;
 pub mod producer_snapshot;
 pub mod producer_state;
 mod producer_upkeep;

@@ -57,7 +57,10 @@ pub enum MoveError {
     /// Its store is away.
     #[error("the store of the directory is away")]
     Away,
-    /// There is no such partition.
+    /// It gets nothing new (`cordoned.log.dirs`), not even what it has.
+    #[error("the directory is cordoned")]
+    Cordoned,
+    /// There is no such partition; the directory is remembered for when it is made.
     #[error("there is no such partition")]
     Unknown,
     /// The system refuses.
@@ -89,9 +92,15 @@ impl Storage {
     pub fn move_partition(&self, topic: &str, index: u32, dir: &Path) -> Result<(), MoveError> {
         let dir = self.dirs().iter().find(|known| absolute(known) == dir).ok_or(MoveError::NotFound)?;
         let (store, _) = self.store_in(dir).ok_or(MoveError::Away)?;
-        let topic = self.topic(topic).ok_or(MoveError::Unknown)?;
-        let log =
-            usize::try_from(index).ok().and_then(|index| topic.partitions.get(index)).ok_or(MoveError::Unknown)?;
+        if self.options().cordoned.contains(dir) {
+            return Err(MoveError::Cordoned);
+        }
+        let known = self.topic(topic);
+        let log = known.as_ref().and_then(|known| known.partitions.get(usize::try_from(index).ok()?));
+        let Some(log) = log else {
+            self.prefer(topic, index, dir);
+            return Err(MoveError::Unknown);
+        };
         self.begin_move(log.id(), store).map_err(|_: io::Error| MoveError::Refused)
     }
 

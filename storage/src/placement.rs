@@ -2,7 +2,7 @@
 //!
 //! What must always hold: a partition stays where it is while its store is fine, cordoned or not, so that a start or a glance
 //! elsewhere moves nothing; a store that has failed or is full is never chosen; a cordoned one takes no partition that has another
-//! place to go.
+//! place to go. (That no topic is made while all are cordoned is somebody else's rule: what is here are partitions that exist.)
 //!
 //! Source: Apache Kafka, `LogManager.nextLogDirs` (the directory with the fewest partitions) and KIP-1066 (`cordoned.log.dirs`).
 
@@ -37,16 +37,15 @@ impl StoreView {
 /// The store for the next chain of a partition that needs about `bytes`: the `current` one, where it was written last, if that
 /// has room; else of those with room the one with the fewest partitions, then the one with the most space. `None` when none will do.
 ///
-/// A partition that has no store yet does not go to a cordoned one. One that has lost its store does, before it stops.
+/// One that has no store yet, or has lost it, goes to a cordoned one before it stops.
 pub fn choose(stores: &[StoreView], current: Option<StoreId>, bytes: u64) -> Option<StoreId> {
     let with_room = || stores.iter().filter(|store| store.has_room(bytes));
-    let emptiest = |cordoned: bool| {
+    let emptiest_of = |cordoned: bool| {
         let open = with_room().filter(|store| store.is_cordoned == cordoned);
         open.min_by_key(|store| (store.partitions, Reverse(store.available_bytes), store.id)).map(|store| store.id)
     };
     let stays = current.filter(|current| with_room().any(|store| store.id == *current));
-    let goes_on = || current.and_then(|_| emptiest(true));
-    stays.or_else(|| emptiest(false)).or_else(goes_on)
+    stays.or_else(|| emptiest_of(false)).or_else(|| emptiest_of(true))
 }
 
 #[cfg(test)]
@@ -98,7 +97,7 @@ mod tests {
             ("and one that would eat into its reserve", vec![full, two], Some(1), Some(2)),
             ("but not one that just has room", vec![with_space(100 + NEEDED, one), two], Some(1), Some(1)),
             ("a new partition does not go to a cordoned store", vec![cordoned(one), two], None, Some(2)),
-            ("not even if there is no other", vec![cordoned(one), failed(two)], None, None),
+            ("unless there is no other", vec![cordoned(one), failed(two)], None, Some(1)),
             ("one that has lost its store does", vec![cordoned(one), failed(two)], Some(2), Some(1)),
             ("but rather to one that is not", vec![cordoned(one), failed(two), store(3, 99)], Some(2), Some(3)),
             ("nothing goes to a full store", vec![full, failed(two)], Some(2), None),

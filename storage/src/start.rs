@@ -27,6 +27,7 @@ use crate::log::PartitionLog;
 use crate::members::{Member, Members};
 use crate::moving::Moves;
 use crate::open::{self, Opened};
+use crate::preferred::Preferred;
 use crate::recovery::{self, Recovered, RecoveryReport};
 use crate::storage::Shared;
 use crate::store::{Store, chains_dir};
@@ -110,6 +111,7 @@ fn begin(
         members: Members::new(members),
         cleaning: Arc::default(),
         moves: Moves::default(),
+        preferred: Preferred::default(),
         dirs: Vec::new(),
     })
 }

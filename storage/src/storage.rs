@@ -21,6 +21,7 @@ use crate::ids::{PartitionId, StoreId, new_topic_id};
 use crate::log::PartitionLog;
 use crate::members::Members;
 use crate::moving::Moves;
+use crate::preferred::Preferred;
 use crate::recovery::RecoveryReport;
 use crate::steward::Steward;
 use crate::store::StoreStats;
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub cleaning: Arc<Work>,
     /// Partitions on their way to another store.
     pub moves: Moves,
+    /// Where partitions that are still to come are to be.
+    pub preferred: Preferred,
     /// The directories of the stores, as they were given.
     pub dirs: Vec<PathBuf>,
 }
@@ -103,6 +106,11 @@ impl Storage {
         Some((store.id, store.fs.space(dir).ok()))
     }
 
+    /// Where a partition is to be that is not there yet.
+    pub(crate) fn prefer(&self, topic: &str, index: u32, dir: &Path) {
+        self.shared.preferred.remember(topic, index, dir);
+    }
+
     pub(crate) fn begin_move(&self, partition: PartitionId, store: StoreId) -> io::Result<()> {
         self.shared.moves.begin(&self.shared, partition, store)
     }
@@ -119,6 +127,12 @@ impl Storage {
     /// This start's epoch: 0 at the first, one more at each.
     pub fn broker_epoch(&self) -> i64 {
         i64::from(self.shared.stores.epoch)
+    }
+
+    /// Whether there is a store that takes new partitions, or none at all; not so if all that are there are cordoned (KIP-1066).
+    pub fn takes_new_partitions(&self) -> bool {
+        let alive = self.shared.stores.alive();
+        alive.is_empty() || alive.iter().any(|store| !store.view().is_cordoned)
     }
 
     /// All topics by name, a snapshot.
@@ -279,10 +293,20 @@ impl Storage {
         let first = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
         let new_log = |index| {
             let id = PartitionId { topic: record.id, index };
-            Arc::new(PartitionLog::new(self.shared.stores.clone(), id, config.clone(), &[], 0..0))
+            let log = Arc::new(PartitionLog::new(self.shared.stores.clone(), id, config.clone(), &[], 0..0));
+            self.settle_where_preferred(&record.name, &log);
+            log
         };
         partitions.extend((first..record.partitions).map(new_log));
         Topic::new(record, partitions)
+    }
+
+    fn settle_where_preferred(&self, topic: &str, log: &Arc<PartitionLog>) {
+        let dir = self.shared.preferred.take(topic, log.id().index);
+        let alive = || self.shared.stores.alive().into_iter();
+        let store = dir.and_then(|dir| alive().find(|store| store.dir == dir && !store.view().is_cordoned));
+        // Without a chain this cannot fail.
+        store.inspect(|store| drop(log.write_in_future(store)));
     }
 
     fn log_config(&self, configs: &BTreeMap<String, String>) -> LogConfig {

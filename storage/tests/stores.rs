@@ -370,3 +370,55 @@ fn what_cannot_be_moved_is_refused() {
     assert_eq!(case.storage.move_partition("t", 1, &case.dir(0)), Err(MoveError::Unknown));
     assert_eq!(case.storage.move_partition("u", 0, &case.dir(0)), Err(MoveError::Unknown));
 }
+
+#[test]
+fn a_partition_is_made_where_it_was_wanted_before_it_was_there() {
+    let case = Case::new(2, 1);
+    let wanted = case.store_of(0);
+    for index in 1..4 {
+        assert_eq!(case.storage.move_partition("t", index, &case.dir(wanted)), Err(MoveError::Unknown));
+    }
+    let topic = case.storage.topic("t").unwrap();
+    case.storage.add_partitions(topic.id, 4).unwrap();
+    assert_eq!((1..4).map(|partition| case.store_of(partition)).collect::<Vec<_>>(), [wanted; 3]);
+}
+
+#[test]
+fn the_space_of_deleted_records_comes_back_though_nobody_writes_any_more() {
+    let case = Case::new(1, 1);
+    case.append(0, &batch(1, 100_000));
+    let log = std::path::absolute(case.dir(0)).unwrap();
+    let held = || open_files_below(&log, ".log");
+    assert_eq!(held().len(), 1);
+    let id = case.storage.topic("t").unwrap().id;
+    assert!(case.storage.delete_topics(&[id]).into_iter().all(|deleted| deleted.is_ok()));
+    await_none(held);
+}
+
+#[test]
+fn a_disk_that_has_failed_is_let_go_of() {
+    let case = Case::new(2, 4);
+    let failed = case.store_of(0);
+    (1..4).for_each(|partition| drop(case.store_of(partition)));
+    let dir = std::path::absolute(case.dir(failed)).unwrap();
+    assert!(!open_files_below(&dir, "").is_empty());
+    case.lose(failed);
+    case.append(0, &batch(1, 10));
+    await_none(|| open_files_below(&dir, ""));
+}
+
+/// The files below `dir` with this end of their names that the process has open, removed or not.
+fn open_files_below(dir: &Path, end: &str) -> Vec<String> {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let names = open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).map(|name| name.display().to_string());
+    let is_below = |name: &String| name.starts_with(&*dir.display().to_string());
+    names.filter(|name| is_below(name) && name.trim_end_matches(" (deleted)").ends_with(end)).collect()
+}
+
+fn await_none(look: impl Fn() -> Vec<String>) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !look().is_empty() {
+        assert!(Instant::now() < deadline, "still open: {:?}", look());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

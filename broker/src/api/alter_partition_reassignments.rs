@@ -43,7 +43,7 @@ fn answer(
     let replicas: Option<Vec<i32>> =
         asked.replicas.as_ref().map(|replicas| replicas.iter().map(|broker| broker.0).collect());
     let index = asked.partition_index;
-    let checked = reassignment::check(topic, partitions, index, replicas.as_deref(), broker.config.node_id);
+    let checked = reassignment::check(topic, partitions, index, replicas.as_deref(), broker.topics.broker());
     let (code, message) = match checked {
         Ok(()) => (ErrorCode::None, None),
         Err(error) => (errors::reassignment(&error), Some(StrBytes::from_string(error.to_string()))),

@@ -1,6 +1,7 @@
 //! AlterReplicaLogDirs (34), versions 1 and 2: moves partitions to other directories of this broker, in the background.
 //!
-//! v2 is flexible. A partition that does not exist is refused; Kafka remembers the directory for when it is created.
+//! v2 is flexible. A partition that does not exist is refused, and the directory remembered for when it is created. A cordoned directory is
+//! refused, also where the partition is there already.
 //!
 //! Source: Apache Kafka, `KafkaApis.handleAlterReplicaLogDirsRequest`, `ReplicaManager.alterReplicaLogDirs` (KIP-113).
 

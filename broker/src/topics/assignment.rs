@@ -5,6 +5,15 @@
 
 use thiserror::Error;
 
+/// The one broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneBroker {
+    /// Its id.
+    pub id: i32,
+    /// Whether all its directories are cordoned (KIP-1066).
+    pub is_cordoned: bool,
+}
+
 /// Why the brokers named for a partition cannot have it. The texts are Kafka's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidAssignment {
@@ -14,6 +23,9 @@ pub enum InvalidAssignment {
     /// A broker that does not exist.
     #[error("The manual partition assignment includes broker {0}, but no such broker is registered.")]
     UnknownBroker(i32),
+    /// A broker that takes nothing new.
+    #[error("The manual partition assignment includes broker {0}, but all its log directories are cordoned.")]
+    Cordoned(i32),
     /// The same broker twice.
     #[error("The manual partition assignment includes the broker {0} more than once.")]
     Repeated(i32),
@@ -37,16 +49,19 @@ pub enum InvalidAssignment {
 ///
 /// # Errors
 /// The rule that they break; of several brokers, the one with the lowest id is named, as Kafka does.
-pub fn check(brokers: &[i32], node_id: i32) -> Result<(), InvalidAssignment> {
+pub fn check(brokers: &[i32], broker: OneBroker) -> Result<(), InvalidAssignment> {
     let mut sorted = brokers.to_vec();
     sorted.sort_unstable();
     let mut previous = None;
-    for broker in sorted {
-        if broker != node_id {
-            return Err(InvalidAssignment::UnknownBroker(broker));
+    for id in sorted {
+        if id != broker.id {
+            return Err(InvalidAssignment::UnknownBroker(id));
         }
-        if previous.replace(broker) == Some(broker) {
-            return Err(InvalidAssignment::Repeated(broker));
+        if broker.is_cordoned {
+            return Err(InvalidAssignment::Cordoned(id));
+        }
+        if previous.replace(id) == Some(id) {
+            return Err(InvalidAssignment::Repeated(id));
         }
     }
     previous.map(|_| ()).ok_or(InvalidAssignment::Empty)
@@ -58,10 +73,18 @@ mod tests {
 
     #[test]
     fn the_one_broker_once_is_the_only_possible_list() {
-        assert_eq!(check(&[7], 7), Ok(()));
-        assert_eq!(check(&[], 7), Err(InvalidAssignment::Empty));
-        assert_eq!(check(&[7, 7], 7), Err(InvalidAssignment::Repeated(7)));
-        assert_eq!(check(&[9, 7, 8], 7), Err(InvalidAssignment::UnknownBroker(8)));
-        assert_eq!(check(&[-1], 7), Err(InvalidAssignment::UnknownBroker(-1)));
+        let seven = OneBroker { id: 7, is_cordoned: false };
+        assert_eq!(check(&[7], seven), Ok(()));
+        assert_eq!(check(&[], seven), Err(InvalidAssignment::Empty));
+        assert_eq!(check(&[7, 7], seven), Err(InvalidAssignment::Repeated(7)));
+        assert_eq!(check(&[9, 7, 8], seven), Err(InvalidAssignment::UnknownBroker(8)));
+        assert_eq!(check(&[-1], seven), Err(InvalidAssignment::UnknownBroker(-1)));
+    }
+
+    #[test]
+    fn a_cordoned_broker_can_have_nothing() {
+        let seven = OneBroker { id: 7, is_cordoned: true };
+        assert_eq!(check(&[7, 7], seven), Err(InvalidAssignment::Cordoned(7)));
+        assert_eq!(check(&[6], seven), Err(InvalidAssignment::UnknownBroker(6)));
     }
 }

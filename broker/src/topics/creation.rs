@@ -13,7 +13,7 @@ use catena_storage::NewTopic;
 use thiserror::Error;
 
 use crate::config::topic::TopicConfigs;
-use crate::topics::assignment::{self, InvalidAssignment};
+use crate::topics::assignment::{self, InvalidAssignment, OneBroker};
 use crate::topics::configs::{self, InvalidConfigs};
 use crate::topics::name::{self, InvalidName};
 use crate::topics::repeated;
@@ -49,7 +49,7 @@ pub struct Assignment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
     /// The one broker.
-    pub node_id: i32,
+    pub broker: OneBroker,
     /// Partitions of a topic that does not say how many.
     pub partitions: i32,
     /// Replication factor of a topic that does not say which.
@@ -100,6 +100,12 @@ pub enum CreateError {
          only 1 broker(s) are registered or some brokers have all their log directories cordoned."
     )]
     TooManyReplicas(i16),
+    /// The one broker takes nothing new.
+    #[error(
+        "Unable to replicate the partition {0} time(s): All brokers are currently fenced, or have all their log directories \
+         cordoned."
+    )]
+    Cordoned(i16),
     /// A number of partitions that is none.
     #[error("Number of partitions was set to an invalid non-positive value.")]
     NoPartitions,
@@ -190,22 +196,21 @@ fn check_name(name: &str, taken: &Taken) -> Result<(), CreateError> {
 
 fn partitions(topic: &TopicRequest, defaults: Defaults) -> Result<u32, CreateError> {
     if !topic.assignments.is_empty() {
-        return assigned(topic, defaults.node_id);
+        return assigned(topic, defaults.broker);
     }
+    let factor = if topic.replication_factor == -1 { defaults.replication_factor } else { topic.replication_factor };
     match topic.replication_factor {
         ..=-2 | 0 => return Err(CreateError::NoReplicas),
         -1 | 1.. if topic.partitions == 0 || topic.partitions < -1 => return Err(CreateError::NoPartitions),
-        -1 if defaults.replication_factor > 1 => {
-            return Err(CreateError::TooManyReplicas(defaults.replication_factor));
-        }
-        -1 | 1 => {}
-        factor => return Err(CreateError::TooManyReplicas(factor)),
+        _ if defaults.broker.is_cordoned => return Err(CreateError::Cordoned(factor)),
+        _ if factor > 1 => return Err(CreateError::TooManyReplicas(factor)),
+        _ => {}
     }
     let count = if topic.partitions == -1 { defaults.partitions } else { topic.partitions };
     u32::try_from(count).map_err(|_| CreateError::NoPartitions)
 }
 
-fn assigned(topic: &TopicRequest, node_id: i32) -> Result<u32, CreateError> {
+fn assigned(topic: &TopicRequest, broker: OneBroker) -> Result<u32, CreateError> {
     if topic.replication_factor != -1 {
         return Err(CreateError::FactorAndAssignment);
     }
@@ -217,7 +222,7 @@ fn assigned(topic: &TopicRequest, node_id: i32) -> Result<u32, CreateError> {
         if !partitions.insert(wanted.partition) {
             return Err(InvalidAssignment::SamePartition(wanted.partition).into());
         }
-        assignment::check(&wanted.brokers, node_id)?;
+        assignment::check(&wanted.brokers, broker)?;
     }
     let count = u32::try_from(partitions.len()).map_err(|_| CreateError::TooManyPartitions)?;
     let consecutive = partitions.iter().zip(0..).all(|(found, expected)| *found == expected);
@@ -228,7 +233,8 @@ fn assigned(topic: &TopicRequest, node_id: i32) -> Result<u32, CreateError> {
 mod tests {
     use super::*;
 
-    const DEFAULTS: Defaults = Defaults { node_id: 1, partitions: 3, replication_factor: 1 };
+    const BROKER: OneBroker = OneBroker { id: 1, is_cordoned: false };
+    const DEFAULTS: Defaults = Defaults { broker: BROKER, partitions: 3, replication_factor: 1 };
 
     fn named(name: &str) -> TopicRequest {
         TopicRequest { name: name.to_owned(), partitions: -1, replication_factor: -1, ..TopicRequest::default() }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::topics::assignment::{self, InvalidAssignment};
+use crate::topics::assignment::{self, InvalidAssignment, OneBroker};
 use crate::topics::creation::PARTITIONS_MAX_PER_REQUEST;
 use crate::topics::repeated;
 
@@ -68,6 +68,9 @@ pub enum GrowthError {
     /// The brokers named cannot have the partitions.
     #[error(transparent)]
     Assignment(#[from] InvalidAssignment),
+    /// The one broker takes nothing new.
+    #[error("All brokers are currently fenced, or have all their log directories cordoned.")]
+    Cordoned,
     /// The request would create more partitions than `PARTITIONS_MAX_PER_REQUEST`.
     #[error("Excessively large number of additional partitions per request.")]
     TooMany,
@@ -78,7 +81,7 @@ pub enum GrowthError {
 pub fn plan(
     requests: &[GrowthRequest],
     size: impl Fn(&str) -> Option<Size>,
-    node_id: i32,
+    broker: OneBroker,
 ) -> Vec<(String, Result<Growth, GrowthError>)> {
     let too_many = partitions_asked(requests, &size) > u64::from(PARTITIONS_MAX_PER_REQUEST);
     let repeated = repeated(requests.iter().map(|topic| &topic.name));
@@ -88,7 +91,7 @@ pub fn plan(
         let plan = match repeated.contains(&topic.name) {
             true => Err(GrowthError::Duplicate),
             false if too_many => Err(GrowthError::TooMany),
-            false => one(topic, size(&topic.name), node_id),
+            false => one(topic, size(&topic.name), broker),
         };
         (topic.name.clone(), plan)
     });
@@ -104,7 +107,7 @@ fn partitions_asked(requests: &[GrowthRequest], size: impl Fn(&str) -> Option<Si
     requests.iter().filter_map(added).sum()
 }
 
-fn one(topic: &GrowthRequest, now: Option<Size>, node_id: i32) -> Result<Growth, GrowthError> {
+fn one(topic: &GrowthRequest, now: Option<Size>, broker: OneBroker) -> Result<Growth, GrowthError> {
     let Size { id, partitions: now } = now.ok_or(GrowthError::Unknown)?;
     let fewer = || GrowthError::Fewer { name: topic.name.clone(), now, asked: topic.total };
     let total = u32::try_from(topic.total).map_err(|_| fewer())?;
@@ -112,24 +115,27 @@ fn one(topic: &GrowthRequest, now: Option<Size>, node_id: i32) -> Result<Growth,
         None => Err(fewer()),
         Some(0) => Err(GrowthError::Same(now)),
         Some(added) => {
-            check_assignments(topic.assignments.as_deref(), added, node_id)?;
+            check_assignments(topic.assignments.as_deref(), added, broker)?;
             Ok(Growth { id, total })
         }
     }
 }
 
-fn check_assignments(given: Option<&[Vec<i32>]>, added: u32, node_id: i32) -> Result<(), GrowthError> {
-    let Some(given) = given else { return Ok(()) };
+fn check_assignments(given: Option<&[Vec<i32>]>, added: u32, broker: OneBroker) -> Result<(), GrowthError> {
+    let Some(given) = given else {
+        return if broker.is_cordoned { Err(GrowthError::Cordoned) } else { Ok(()) };
+    };
     if u32::try_from(given.len()) != Ok(added) {
         return Err(InvalidAssignment::Count { added, given: given.len() }.into());
     }
-    given.iter().try_for_each(|brokers| Ok(assignment::check(brokers, node_id)?))
+    given.iter().try_for_each(|brokers| Ok(assignment::check(brokers, broker)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BROKER: OneBroker = OneBroker { id: 1, is_cordoned: false };
     const ID: Uuid = Uuid::from_u128(7);
 
     /// A broker with the topic `three`, of three partitions.
@@ -142,7 +148,7 @@ mod tests {
     }
 
     fn outcome(request: GrowthRequest) -> Result<u32, String> {
-        let (_, answer) = plan(&[request], size, 1).pop().expect("an answer");
+        let (_, answer) = plan(&[request], size, BROKER).pop().expect("an answer");
         answer.map(|growth| growth.total).map_err(|error| error.to_string())
     }
 
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_name_twice_in_a_request_is_answered_once_and_does_not_grow() {
-        let answers = plan(&[to("three", 4), to("three", 5)], size, 1);
+        let answers = plan(&[to("three", 4), to("three", 5)], size, BROKER);
         assert_eq!(answers, [("three".to_owned(), Err(GrowthError::Duplicate))]);
     }
 }

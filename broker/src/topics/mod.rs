@@ -28,6 +28,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::config::table;
 use crate::config::topic::TopicConfigs;
+use crate::topics::assignment::OneBroker;
 use crate::topics::creation::{CreateError, Defaults, Taken, TopicRequest};
 use crate::topics::deletion::{DeleteError, Deletion, Named};
 use crate::topics::growth::{Growth, GrowthError, GrowthRequest, Size};
@@ -87,10 +88,15 @@ pub enum AutoCreateError {
 pub type Outcome<T, E> = (String, Result<T, ChangeError<E>>);
 
 impl Topics {
+    /// The one broker, as it is now.
+    pub fn broker(&self) -> OneBroker {
+        OneBroker { is_cordoned: !self.storage.takes_new_partitions(), ..self.defaults.broker }
+    }
+
     /// The topics in `storage`, with the rules of `config`.
     pub fn new(storage: Arc<Storage>, config: &Config) -> Self {
         let defaults = Defaults {
-            node_id: config.node_id,
+            broker: OneBroker { id: config.node_id, is_cordoned: false },
             partitions: config.topics.num_partitions,
             replication_factor: config.topics.replication_factor,
         };
@@ -106,7 +112,7 @@ impl Topics {
             return Vec::new();
         }
         let names: Vec<_> = requests.iter().map(|topic| topic.name.clone()).collect();
-        let (storage, defaults) = (self.storage.clone(), self.defaults);
+        let (storage, defaults) = (self.storage.clone(), Defaults { broker: self.broker(), ..self.defaults });
         let created = spawn_blocking(move || create(&storage, &requests, defaults, only_check)).await;
         created.unwrap_or_else(|_| names.into_iter().map(|name| (name, Err(ChangeError::Interrupted))).collect())
     }
@@ -169,7 +175,7 @@ impl Topics {
             Some(Size { id: topic.id, partitions: u32::try_from(topic.partitions.len()).ok()? })
         };
         let mut answers = Vec::new();
-        for (name, plan) in growth::plan(&requests, size, self.defaults.node_id) {
+        for (name, plan) in growth::plan(&requests, size, self.broker()) {
             let grown = match plan {
                 Ok(_) if only_check => Ok(()),
                 Ok(growth) => self.grow_one(growth).await,

@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-use crate::topics::assignment::{self, InvalidAssignment};
+use crate::topics::assignment::{self, InvalidAssignment, OneBroker};
 
 /// Why a partition is not reassigned. The texts are Kafka's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,14 +34,14 @@ pub fn check(
     partitions: Option<usize>,
     index: i32,
     replicas: Option<&[i32]>,
-    node_id: i32,
+    broker: OneBroker,
 ) -> Result<(), ReassignError> {
     let partitions = partitions.ok_or_else(|| ReassignError::UnknownTopic(topic.to_owned()))?;
     if !usize::try_from(index).is_ok_and(|index| index < partitions) {
         return Err(ReassignError::UnknownPartition(topic.to_owned(), index));
     }
     let replicas = replicas.ok_or(ReassignError::NotInProgress)?;
-    Ok(assignment::check(replicas, node_id)?)
+    Ok(assignment::check(replicas, broker)?)
 }
 
 #[cfg(test)]
@@ -52,7 +52,9 @@ mod tests {
     fn with_one_broker_nothing_moves_and_what_is_wrong_is_named() {
         let text = |topic, index, replicas: Option<&[i32]>| {
             let partitions = (topic == "t").then_some(2);
-            check(topic, partitions, index, replicas, 7).err().map(|error| error.to_string())
+            check(topic, partitions, index, replicas, OneBroker { id: 7, is_cordoned: false })
+                .err()
+                .map(|error| error.to_string())
         };
         #[rustfmt::skip]
         let cases = [

@@ -11,17 +11,19 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.LogDirDescription;
+import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionReplica;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * What an administrator sees of two directories of which none, the second one, or both are cordoned: `Cordoned BOOTSTRAP NODE A B STATE`,
- * where STATE is `none`, `second` or `both`, in this order, or `set VALUE` for a broker whose settings change while it runs.
+ * What an administrator sees of two directories of which none, the second one, or both are cordoned: `Cordoned BOOTSTRAP NODE A B STATE VALUE`,
+ * where STATE is `none`, `second` or `both`, in this order; then the value of `cordoned.log.dirs`, for a broker whose settings change while it runs.
  */
 public final class Cordoned {
     private static final long PATIENCE_NS = 30_000_000_000L;
@@ -40,11 +42,13 @@ public final class Cordoned {
     public static void main(String[] arguments) throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", arguments[0]))) {
             Cordoned cordoned = new Cordoned(admin, arguments);
+            if (arguments.length > 5) {
+                cordoned.set(arguments[5]);
+            }
             switch (arguments[4]) {
                 case "none" -> cordoned.none();
                 case "second" -> cordoned.second();
-                case "both" -> cordoned.both();
-                default -> cordoned.set(arguments[5]);
+                default -> cordoned.both();
             }
         }
     }
@@ -53,11 +57,13 @@ public final class Cordoned {
         say("create", outcome(() -> create("old", 2)));
         produce("old", 2);
         say("old is in", placesOf("old").values().stream().sorted().toList().toString());
-        say("move of nothing", move("later", 0, dirs.get(1)));
+        for (int partition = 0; partition < 3; partition++) {
+            say("move of nothing", move("later", partition, dirs.get(1)));
+        }
         say("move of no partition", move("old", 7, dirs.get(1)));
         say("move to nowhere", move("old", 0, "/no/such/directory"));
-        say("create", outcome(() -> create("later", 1)));
-        produce("later", 1);
+        say("create", outcome(() -> create("later", 3)));
+        produce("later", 3);
         say("later is in", placesOf("later").toString());
         describe();
     }
@@ -80,13 +86,18 @@ public final class Cordoned {
         say("move of nothing to a cordoned directory", move("never", 0, second));
         say("move of no partition to a cordoned directory", move("old", 7, second));
         say("move out of a cordoned directory", move("later", 0, dirs.get(0)));
-        await("the move", () -> placesOf("later").toString().equals("{0=A}"));
+        await("the move", () -> placesOf("later").toString().equals("{0=A, 1=B, 2=B}"));
     }
 
     private void both() throws Exception {
         describe();
         say("create", outcome(() -> create("refused", 1)));
         say("create with brokers", outcome(() -> create(new NewTopic("assigned", Map.of(0, List.of(node))), false)));
+        say("create with the broker twice", outcome(() -> create(new NewTopic("assigned", Map.of(0, List.of(node, node))), false)));
+        say("create with another broker", outcome(() -> create(new NewTopic("assigned", Map.of(0, List.of(node, 77))), false)));
+        say("create without partitions", outcome(() -> create("validated", 0)));
+        say("reassign", outcome(() -> admin.alterPartitionReassignments(
+            Map.of(new TopicPartition("old", 0), Optional.of(new NewPartitionReassignment(List.of(node))))).all().get()));
         say("validate", outcome(() -> create(new NewTopic("validated", 2, (short) 1), true)));
         say("validate defaults", outcome(() -> create(new NewTopic("validated", Optional.empty(), Optional.empty()), true)));
         say("validate too many replicas", outcome(() -> create(new NewTopic("validated", 2, (short) 2), true)));

@@ -105,11 +105,7 @@ impl Steady {
     pub fn received(&self) -> Vec<Received> {
         let received = |line: &Value| {
             let value = line["value"].as_str()?.to_owned();
-            Some(Received {
-                partition: line["partition"].as_i64()? as i32,
-                offset: line["offset"].as_i64()?,
-                value,
-            })
+            Some(Received { partition: line["partition"].as_i64()? as i32, offset: line["offset"].as_i64()?, value })
         };
         self.lines().iter().filter_map(received).collect()
     }

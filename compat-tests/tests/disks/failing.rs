@@ -39,7 +39,11 @@ fn producers_do_not_notice_a_disk_that_fails_and_returns_and_then_the_other_one(
     assert!(contents.iter().all(|contents| contents.is_dense() && contents.unavailable.is_empty()));
     told.iter().for_each(|(name, acknowledged)| ledger::check(&contents, name, acknowledged));
     let all = ledger::as_received(&contents);
-    assert_eq!(all.len(), told.iter().map(|(_, acknowledged)| acknowledged.len()).sum::<usize>(), "nothing else is there");
+    assert_eq!(
+        all.len(),
+        told.iter().map(|(_, acknowledged)| acknowledged.len()).sum::<usize>(),
+        "nothing else is there"
+    );
     consumers.into_iter().for_each(|consumer| consumer.expect(&all));
 }
 
@@ -60,7 +64,11 @@ fn fail(machine: &Machine, topic: &Topic, producers: &[Steady; 2], disk: usize) 
         ledger::check_told(&contents, name, told);
         let last = |partition| told.iter().rfind(|one| one.partition == partition).unwrap().offset;
         let is_lost = |partition: &i32| contents[*partition as usize].unavailable.contains(&last(*partition));
-        assert_eq!(topic.all().iter().find(|partition| is_lost(partition)), None, "goes on, but on the disk that failed");
+        assert_eq!(
+            topic.all().iter().find(|partition| is_lost(partition)),
+            None,
+            "goes on, but on the disk that failed"
+        );
     }
     contents
 }

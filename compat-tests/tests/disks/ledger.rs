@@ -81,7 +81,11 @@ pub fn check_told(contents: &[Contents], sender: &str, acknowledged: &[Acknowled
     for one in acknowledged {
         let of = &contents[one.partition as usize];
         let there = of.records.get(&one.offset).is_some_and(|value| *value == format!("{sender} {}", one.number));
-        assert!(there || of.unavailable.contains(&one.offset), "{one:?} of {sender}: {:?}", of.records.get(&one.offset));
+        assert!(
+            there || of.unavailable.contains(&one.offset),
+            "{one:?} of {sender}: {:?}",
+            of.records.get(&one.offset)
+        );
     }
 }
 

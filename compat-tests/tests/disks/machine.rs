@@ -8,7 +8,7 @@ use compat_tests::wire::{Connection, Topic};
 use compat_tests::{Catena, runtime};
 use kafka_protocol::messages::DescribeLogDirsRequest;
 
-use crate::{clients, await_some};
+use crate::{await_some, clients};
 
 const JOURNAL_SEGMENT_BYTES: u32 = 1 << 20;
 const LOG_DIRS_VERSION: i16 = 4;
@@ -56,7 +56,8 @@ impl Machine {
 
     /// What DescribeLogDirs says, disk by disk.
     pub fn describe(&self, topic: &Topic) -> Vec<Described> {
-        let response = self.connect().call(&DescribeLogDirsRequest::default().with_topics(None), LOG_DIRS_VERSION).unwrap();
+        let response =
+            self.connect().call(&DescribeLogDirsRequest::default().with_topics(None), LOG_DIRS_VERSION).unwrap();
         let of = |disk: usize| {
             let path = self.dir(disk).display().to_string();
             let result = response.results.iter().find(|result| *result.log_dir == *path);

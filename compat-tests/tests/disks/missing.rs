@@ -1,8 +1,8 @@
 //! A broker is killed, and one of its disks is not there when it starts again.
 
+use compat_tests::Broker;
 use compat_tests::tools::Tools;
 use compat_tests::tools::class::LOG_DIRS;
-use compat_tests::Broker;
 use serde_json::{Value, json};
 
 use crate::clients::{self, Load, await_more};

@@ -143,12 +143,30 @@ fn seal(files: &Arc<ChainFiles>, mut chain: ChainRecord, end: i64) -> io::Result
     if found_end.is_some_and(|found| found <= end) {
         return Ok(chain);
     }
+    report_cut(&chain, end, found_end.unwrap_or(end));
     chain.segments.retain(|segment| segment.base_offset < end);
     if let Some(last) = chain.segments.last_mut() {
         let segment = Segment::sealed(files, chain.id, *last);
         last.len = segment.find_offset(end, last.len)?.map_or(last.len, |(position, _)| position);
     }
     Ok(chain)
+}
+
+/// What another chain has taken over was not acknowledged here, unless all of the chain is taken: then that other one began without knowing
+/// of it, because two stores were each alone in turn.
+fn report_cut(chain: &ChainRecord, end: i64, found: i64) {
+    let (partition, id, start) = (chain.partition, chain.id, chain.start);
+    if end <= start {
+        let count = found - start;
+        tracing::error!(
+            "{partition}: {count} records of chain {id} at {start} to {found} are lost, another chain has these offsets"
+        );
+    } else {
+        let count = found - end;
+        tracing::info!(
+            "{partition}: {count} records of chain {id} from {end} on were not acknowledged, another chain goes on there"
+        );
+    }
 }
 
 /// Finds the ends of the open chains. Only the last segment of one can hold anything that is not good: an earlier one was complete and
