@@ -386,7 +386,8 @@ fn a_partition_is_made_where_it_was_wanted_before_it_was_there() {
 #[test]
 fn the_space_of_deleted_records_comes_back_though_nobody_writes_any_more() {
     let case = Case::new(1, 1);
-    case.append(0, &batch(1, 100_000));
+    case.log(0).set_config(LogConfig { file_delete_delay_ms: 0, ..(*case.log(0).config()).clone() });
+    case.append(0, &batch(1, 1_000));
     let log = std::path::absolute(case.dir(0)).unwrap();
     let held = || open_files_below(&log, ".log");
     assert_eq!(held().len(), 1);
