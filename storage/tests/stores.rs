@@ -385,14 +385,20 @@ fn a_partition_is_made_where_it_was_wanted_before_it_was_there() {
 
 #[test]
 fn the_space_of_deleted_records_comes_back_though_nobody_writes_any_more() {
-    let case = Case::new(1, 1);
-    case.log(0).set_config(LogConfig { file_delete_delay_ms: 0, ..(*case.log(0).config()).clone() });
-    case.append(0, &batch(1, 1_000));
-    let log = std::path::absolute(case.dir(0)).unwrap();
-    let held = || open_files_below(&log, ".log");
+    let dir = tempfile::tempdir().unwrap();
+    // Not the faulty one, which keeps removed files itself.
+    let log_defaults = LogConfig { file_delete_delay_ms: 0, ..common::config() };
+    let options = StorageOptions { log_defaults, ..StorageOptions::default() };
+    let storage = Storage::open(&[dir.path().to_owned()], options).unwrap().0;
+    let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
+    let topic = storage.create_topics(vec![new]).pop().unwrap().unwrap();
+    let appended = topic.partitions[0].append(batch(1, 1_000), AppendOrigin::Client, T0 + 7).unwrap();
+    runtime().block_on(appended.commit.durable()).unwrap();
+    let held = || open_files_below(dir.path(), ".log");
     assert_eq!(held().len(), 1);
-    let id = case.storage.topic("t").unwrap().id;
-    assert!(case.storage.delete_topics(&[id]).into_iter().all(|deleted| deleted.is_ok()));
+    let id = topic.id;
+    drop(topic);
+    assert!(storage.delete_topics(&[id]).into_iter().all(|deleted| deleted.is_ok()));
     await_none(held);
 }
 
@@ -400,7 +406,9 @@ fn the_space_of_deleted_records_comes_back_though_nobody_writes_any_more() {
 fn a_disk_that_has_failed_is_let_go_of() {
     let case = Case::new(2, 4);
     let failed = case.store_of(0);
-    (1..4).for_each(|partition| drop(case.store_of(partition)));
+    (1..4).for_each(|partition| {
+        case.append(partition, &batch(1, 10));
+    });
     let dir = std::path::absolute(case.dir(failed)).unwrap();
     assert!(!open_files_below(&dir, "").is_empty());
     case.lose(failed);
