@@ -93,7 +93,10 @@ async fn wait(ticket: CommitTicket, deadline: Instant) -> Result<(), (ErrorCode,
 
 /// A producer that has to wait for room should know; Kafka has no text here.
 fn want(error: &StoreError) -> Option<String> {
-    error.is_full().then(|| error.to_string())
+    match error {
+        StoreError::Full | StoreError::NoFiles => Some(error.to_string()),
+        StoreError::Failed(_) => None,
+    }
 }
 
 fn has_error(response: &ProduceResponse) -> bool {

@@ -54,7 +54,7 @@ fn producers_wait_for_the_only_disk_to_have_room_again() {
         fill(&ballast);
         refusal(&machine, &topic)
     });
-    assert_eq!(refusal, (STORAGE_ERROR, "no space or no open files left for the store".to_owned()));
+    assert_eq!(refusal, (STORAGE_ERROR, "no space left for the store".to_owned()));
     fs::remove_file(&ballast).unwrap();
     await_more(&producers, RECORDS, &topic);
     check_all(&machine, &topic, producers);
