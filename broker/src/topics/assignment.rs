@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// The one broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OneBroker {
+pub struct OneNode {
     /// Its id.
     pub id: i32,
     /// Whether all its directories are cordoned (KIP-1066).
@@ -49,7 +49,7 @@ pub enum InvalidAssignment {
 ///
 /// # Errors
 /// The rule that they break; of several brokers, the one with the lowest id is named, as Kafka does.
-pub fn check(brokers: &[i32], broker: OneBroker) -> Result<(), InvalidAssignment> {
+pub fn check(brokers: &[i32], broker: OneNode) -> Result<(), InvalidAssignment> {
     let mut sorted = brokers.to_vec();
     sorted.sort_unstable();
     let mut previous = None;
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_one_broker_once_is_the_only_possible_list() {
-        let seven = OneBroker { id: 7, is_cordoned: false };
+        let seven = OneNode { id: 7, is_cordoned: false };
         assert_eq!(check(&[7], seven), Ok(()));
         assert_eq!(check(&[], seven), Err(InvalidAssignment::Empty));
         assert_eq!(check(&[7, 7], seven), Err(InvalidAssignment::Repeated(7)));
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_cordoned_broker_can_have_nothing() {
-        let seven = OneBroker { id: 7, is_cordoned: true };
+        let seven = OneNode { id: 7, is_cordoned: true };
         assert_eq!(check(&[7, 7], seven), Err(InvalidAssignment::Cordoned(7)));
         assert_eq!(check(&[6], seven), Err(InvalidAssignment::UnknownBroker(6)));
     }

@@ -13,7 +13,7 @@ use catena_storage::NewTopic;
 use thiserror::Error;
 
 use crate::config::topic::TopicConfigs;
-use crate::topics::assignment::{self, InvalidAssignment, OneBroker};
+use crate::topics::assignment::{self, InvalidAssignment, OneNode};
 use crate::topics::configs::{self, InvalidConfigs};
 use crate::topics::name::{self, InvalidName};
 use crate::topics::repeated;
@@ -49,7 +49,7 @@ pub struct Assignment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
     /// The one broker.
-    pub broker: OneBroker,
+    pub broker: OneNode,
     /// Partitions of a topic that does not say how many.
     pub partitions: i32,
     /// Replication factor of a topic that does not say which.
@@ -210,7 +210,7 @@ fn partitions(topic: &TopicRequest, defaults: Defaults) -> Result<u32, CreateErr
     u32::try_from(count).map_err(|_| CreateError::NoPartitions)
 }
 
-fn assigned(topic: &TopicRequest, broker: OneBroker) -> Result<u32, CreateError> {
+fn assigned(topic: &TopicRequest, broker: OneNode) -> Result<u32, CreateError> {
     if topic.replication_factor != -1 {
         return Err(CreateError::FactorAndAssignment);
     }
@@ -233,7 +233,7 @@ fn assigned(topic: &TopicRequest, broker: OneBroker) -> Result<u32, CreateError>
 mod tests {
     use super::*;
 
-    const BROKER: OneBroker = OneBroker { id: 1, is_cordoned: false };
+    const BROKER: OneNode = OneNode { id: 1, is_cordoned: false };
     const DEFAULTS: Defaults = Defaults { broker: BROKER, partitions: 3, replication_factor: 1 };
 
     fn named(name: &str) -> TopicRequest {

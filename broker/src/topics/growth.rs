@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::topics::assignment::{self, InvalidAssignment, OneBroker};
+use crate::topics::assignment::{self, InvalidAssignment, OneNode};
 use crate::topics::creation::PARTITIONS_MAX_PER_REQUEST;
 use crate::topics::repeated;
 
@@ -81,7 +81,7 @@ pub enum GrowthError {
 pub fn plan(
     requests: &[GrowthRequest],
     size: impl Fn(&str) -> Option<Size>,
-    broker: OneBroker,
+    broker: OneNode,
 ) -> Vec<(String, Result<Growth, GrowthError>)> {
     let too_many = partitions_asked(requests, &size) > u64::from(PARTITIONS_MAX_PER_REQUEST);
     let repeated = repeated(requests.iter().map(|topic| &topic.name));
@@ -107,7 +107,7 @@ fn partitions_asked(requests: &[GrowthRequest], size: impl Fn(&str) -> Option<Si
     requests.iter().filter_map(added).sum()
 }
 
-fn one(topic: &GrowthRequest, now: Option<Size>, broker: OneBroker) -> Result<Growth, GrowthError> {
+fn one(topic: &GrowthRequest, now: Option<Size>, broker: OneNode) -> Result<Growth, GrowthError> {
     let Size { id, partitions: now } = now.ok_or(GrowthError::Unknown)?;
     let fewer = || GrowthError::Fewer { name: topic.name.clone(), now, asked: topic.total };
     let total = u32::try_from(topic.total).map_err(|_| fewer())?;
@@ -121,7 +121,7 @@ fn one(topic: &GrowthRequest, now: Option<Size>, broker: OneBroker) -> Result<Gr
     }
 }
 
-fn check_assignments(given: Option<&[Vec<i32>]>, added: u32, broker: OneBroker) -> Result<(), GrowthError> {
+fn check_assignments(given: Option<&[Vec<i32>]>, added: u32, broker: OneNode) -> Result<(), GrowthError> {
     let Some(given) = given else {
         return if broker.is_cordoned { Err(GrowthError::Cordoned) } else { Ok(()) };
     };
@@ -135,7 +135,7 @@ fn check_assignments(given: Option<&[Vec<i32>]>, added: u32, broker: OneBroker) 
 mod tests {
     use super::*;
 
-    const BROKER: OneBroker = OneBroker { id: 1, is_cordoned: false };
+    const BROKER: OneNode = OneNode { id: 1, is_cordoned: false };
     const ID: Uuid = Uuid::from_u128(7);
 
     /// A broker with the topic `three`, of three partitions.

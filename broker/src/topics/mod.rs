@@ -28,7 +28,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::config::table;
 use crate::config::topic::TopicConfigs;
-use crate::topics::assignment::OneBroker;
+use crate::topics::assignment::OneNode;
 use crate::topics::creation::{CreateError, Defaults, Taken, TopicRequest};
 use crate::topics::deletion::{DeleteError, Deletion, Named};
 use crate::topics::growth::{Growth, GrowthError, GrowthRequest, Size};
@@ -89,14 +89,14 @@ pub type Outcome<T, E> = (String, Result<T, ChangeError<E>>);
 
 impl Topics {
     /// The one broker, as it is now.
-    pub fn broker(&self) -> OneBroker {
-        OneBroker { is_cordoned: !self.storage.takes_new_partitions(), ..self.defaults.broker }
+    pub fn broker(&self) -> OneNode {
+        OneNode { is_cordoned: !self.storage.takes_new_partitions(), ..self.defaults.broker }
     }
 
     /// The topics in `storage`, with the rules of `config`.
     pub fn new(storage: Arc<Storage>, config: &Config) -> Self {
         let defaults = Defaults {
-            broker: OneBroker { id: config.node_id, is_cordoned: false },
+            broker: OneNode { id: config.node_id, is_cordoned: false },
             partitions: config.topics.num_partitions,
             replication_factor: config.topics.replication_factor,
         };

@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-use crate::topics::assignment::{self, InvalidAssignment, OneBroker};
+use crate::topics::assignment::{self, InvalidAssignment, OneNode};
 
 /// Why a partition is not reassigned. The texts are Kafka's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,7 +34,7 @@ pub fn check(
     partitions: Option<usize>,
     index: i32,
     replicas: Option<&[i32]>,
-    broker: OneBroker,
+    broker: OneNode,
 ) -> Result<(), ReassignError> {
     let partitions = partitions.ok_or_else(|| ReassignError::UnknownTopic(topic.to_owned()))?;
     if !usize::try_from(index).is_ok_and(|index| index < partitions) {
@@ -52,7 +52,7 @@ mod tests {
     fn with_one_broker_nothing_moves_and_what_is_wrong_is_named() {
         let text = |topic, index, replicas: Option<&[i32]>| {
             let partitions = (topic == "t").then_some(2);
-            check(topic, partitions, index, replicas, OneBroker { id: 7, is_cordoned: false })
+            check(topic, partitions, index, replicas, OneNode { id: 7, is_cordoned: false })
                 .err()
                 .map(|error| error.to_string())
         };
