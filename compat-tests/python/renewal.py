@@ -72,7 +72,9 @@ class Load:
             thread.start()
 
     def produce(self):
-        producer = self.client.producer("none", **{"enable.idempotence": True, "linger.ms": 1, **REFRESH})
+        # One at a time: with several under way the new topic may take a later one first, and the others are out of order.
+        settings = {"enable.idempotence": True, "linger.ms": 1, "max.in.flight": 1}
+        producer = self.client.producer("none", **settings, **REFRESH)
 
         def sent(number):
             return lambda error, at: error or self.taken.__setitem__(number, at.offset())
