@@ -44,7 +44,6 @@ fn ten_thousand_partitions_are_soon_made_written_read_and_there_after_a_kill() {
     many.broker.kill();
     many.timed("a start after a kill", Some(START_MAX), Many::restart);
     many.assert_idle_memory();
-    many.timed("reading what was written before", None, |many| many.assert_all_have(1));
     many.timed("another batch to each", None, |many| many.produce_to_all(1));
     many.timed("reading both", None, |many| many.assert_all_have(2));
     many.assert_bounded();
@@ -155,11 +154,12 @@ fn produce_to_all(connection: &mut Connection, topic: &Topic, offset: i64) {
 fn read_all(connection: &mut Connection, topic: &Topic, records: i64) -> Vec<Vec<Vec<u8>>> {
     let mut values = vec![Vec::new(); topic.partitions as usize];
     let mut plan = FetchPlan::new(topic, &topic.all());
-    while plan.positions.iter().any(|(_, offset)| *offset < records) {
+    while !plan.positions.is_empty() {
         for part in connection.fetch(&mut plan).unwrap().partitions {
             let read = part.batches().into_iter().flat_map(|batch| batch.records().unwrap());
             values[part.partition as usize].extend(read.map(|record| record.value.unwrap().to_vec()));
         }
+        plan.positions.retain(|(_, offset)| *offset < records);
     }
     values
 }
