@@ -93,12 +93,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use catena_protocol::records::BatchBuilder;
-    use crossbeam::channel::bounded;
+    use crossbeam::channel::{Sender, bounded};
+    use tempfile::TempDir;
 
     use super::*;
     use crate::config::StorageOptions;
     use crate::log::{AppendOrigin, Appended};
     use crate::storage::Storage;
+    use crate::store::Store;
     use crate::topics::NewTopic;
 
     const T0: i64 = 1_800_000_000_000;
@@ -112,13 +114,18 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(appended.commit.durable()).unwrap();
     }
 
-    /// A commit had taken the records that a flush was ordered for, and was not done; the next record behind them was acknowledged at once, and with
-    /// it they. A loss of power then took more than `flush.messages` allows.
-    #[test]
-    fn no_record_is_acknowledged_past_a_flush_that_is_not_done() {
+    /// A log in memory mode whose committer has no turn until `go_on` is dropped; its first record is durable.
+    struct Held {
+        log: Arc<PartitionLog>,
+        store: Arc<Store>,
+        go_on: Sender<()>,
+        _storage: Arc<Storage>,
+        _dir: TempDir,
+    }
+
+    fn held(config: LogConfig) -> Held {
         let dir = tempfile::tempdir().unwrap();
-        let (acks_all, flush_messages, timestamp_after_max_ms) = (AcksAll::Memory, 3, i64::MAX);
-        let log_defaults = LogConfig { acks_all, flush_messages, timestamp_after_max_ms, ..LogConfig::default() };
+        let log_defaults = LogConfig { acks_all: AcksAll::Memory, timestamp_after_max_ms: i64::MAX, ..config };
         let options = StorageOptions { log_defaults, ..StorageOptions::default() };
         let (storage, _) = Storage::open(&[dir.path().to_owned()], options).unwrap();
         let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
@@ -131,23 +138,42 @@ mod tests {
             let _ = goes_on.recv();
         }));
         is_held.recv().unwrap();
+        Held { log, store, go_on, _storage: storage, _dir: dir }
+    }
+
+    /// A segment was full and its records acknowledged in memory; before the commit that comes with the next segment, a pass took records
+    /// away for newer ones that a loss of power then took too: of a key nothing was left.
+    #[test]
+    fn a_record_that_is_only_in_memory_replaces_no_durable_one() {
+        let Held { log, .. } = held(LogConfig { segment_bytes: 200, ..LogConfig::default() });
+        let in_new_segment =
+            std::iter::repeat_with(|| append(&log)).find(|appended| !appended.commit.is_durable()).unwrap();
+        assert!(log.offsets().high_watermark > 1 && log.offsets().high_watermark == in_new_segment.base_offset);
+        assert_eq!(log.cleanable().facts(&[]).last_stable, 1);
+    }
+
+    /// A commit had taken the records that a flush was ordered for, and was not done; the next record behind them was acknowledged at once, and with
+    /// it they. A loss of power then took more than `flush.messages` allows.
+    #[test]
+    fn no_record_is_acknowledged_past_a_flush_that_is_not_done() {
+        let Held { log, store, go_on, .. } = &held(LogConfig { flush_messages: 3, ..LogConfig::default() });
         let high_watermark = || log.offsets().high_watermark;
         let acknowledged: Vec<i64> = (0..3)
             .map(|_| {
-                drop(append(&log));
+                drop(append(log));
                 high_watermark()
             })
             .collect();
         assert_eq!(acknowledged, [2, 3, 3], "the third is to be flushed");
         // What the committer does, which has no turn now.
-        let pending = log.take_pending(&store).unwrap();
-        let behind = append(&log);
+        let pending = log.take_pending(store).unwrap();
+        let behind = append(log);
         assert_eq!(high_watermark(), 3, "the flush is not done");
         log.committed(&pending);
         assert_eq!(high_watermark(), 4);
-        drop(go_on);
+        go_on.send(()).unwrap();
         wait_for(behind);
-        let next = append(&log);
+        let next = append(log);
         assert!(next.commit.is_durable(), "at once, as before");
     }
 

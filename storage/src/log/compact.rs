@@ -90,7 +90,8 @@ impl PartitionLog {
             segments,
             log_start: offsets.log_start,
             cleaned_to: self.cleaned_to.load(Ordering::Acquire),
-            last_stable: offsets.last_stable,
+            // A record that a loss of power may take replaces none that is durable.
+            last_stable: offsets.last_stable.min(self.durable_end.load(Ordering::Acquire)),
             active_from,
         }
     }
