@@ -145,9 +145,9 @@ mod tests {
     /// away for newer ones that a loss of power then took too: of a key nothing was left.
     #[test]
     fn a_record_that_is_only_in_memory_replaces_no_durable_one() {
-        let Held { log, .. } = held(LogConfig { segment_bytes: 200, ..LogConfig::default() });
+        let Held { log, .. } = &held(LogConfig { segment_bytes: 200, ..LogConfig::default() });
         let in_new_segment =
-            std::iter::repeat_with(|| append(&log)).find(|appended| !appended.commit.is_durable()).unwrap();
+            std::iter::repeat_with(|| append(log)).find(|appended| !appended.commit.is_durable()).unwrap();
         assert!(log.offsets().high_watermark > 1 && log.offsets().high_watermark == in_new_segment.base_offset);
         assert_eq!(log.cleanable().facts(&[]).last_stable, 1);
     }
