@@ -3,8 +3,8 @@
 //! What must always hold:
 //! - A journal file goes back only after every byte it holds is durable in its segment. Where space or files are wanting it goes on
 //!   trying: nobody else would give the file back.
-//! - While the journal has files to spare, commits find the disk free: few segments are synced one after the other with pauses; many
-//!   with one sync of the device, which costs a fraction of theirs.
+//! - While the journal has files to spare, commits find the disk free: few segments are written out in small pieces with pauses; many with one
+//!   sync of the device, which costs a fraction of theirs.
 //!
 //! It also gives back what a segment that will not grow any more has allocated too much.
 
@@ -21,6 +21,10 @@ use crate::syncing::{needs_device, sync_all, sync_device};
 
 /// How soon what found no space is tried again.
 pub const RETRY: Duration = Duration::from_millis(100);
+/// Bytes of a segment that go to the disk at a time: no commit has to wait for more.
+const PIECE: u64 = 128 * 1024;
+/// How long it leaves the disk alone after a piece. A journal file of 64 MiB is settled in a second.
+const PIECE_PAUSE: Duration = Duration::from_millis(2);
 /// After syncing a segment it leaves the disk alone for so many times as long as that took.
 const PAUSE_FACTOR: u32 = 3;
 /// The longest pause.
@@ -112,17 +116,28 @@ impl Checkpointer {
         Ok((bytes, begun.elapsed()))
     }
 
-    /// One segment after the other with pauses, as long as nothing presses.
+    /// One piece after the other with pauses, as long as nothing presses.
     fn settle_slowly(&self, segments: &[Arc<Segment>]) -> io::Result<Duration> {
         segments.iter().try_fold(Duration::ZERO, |syncing, segment| {
+            let mut begun = segment.in_place_len();
+            while begun < segment.len() && self.has_time() {
+                let piece = begun..segment.len().min(begun + PIECE);
+                begun = piece.end;
+                segment.begin_sync(piece);
+                std::thread::sleep(PIECE_PAUSE);
+            }
             let begun = Instant::now();
             segment.sync()?;
             let took = begun.elapsed();
-            if !self.is_pressed() && self.store.check_appendable().is_ok() {
+            if self.has_time() {
                 std::thread::sleep((took * PAUSE_FACTOR).min(PAUSE_MAX));
             }
             Ok(syncing + took)
         })
+    }
+
+    fn has_time(&self) -> bool {
+        !self.is_pressed() && self.store.check_appendable().is_ok()
     }
 
     fn is_pressed(&self) -> bool {

@@ -21,7 +21,7 @@ const DIRECT_BYTES_PER_SEGMENT: u64 = 1024 * 1024;
 /// Bytes per segment from which segments may be synced for trial: where bandwidth, not the number of flushes, is the limit.
 const TRIAL_BYTES_PER_SEGMENT: u64 = 128 * 1024;
 /// Rounds of a kind before the other way is tried, if that costs the same.
-const TRIAL_ROUNDS: f64 = 128.0;
+const TRIAL_ROUNDS: f64 = 1024.0;
 /// How much a new figure moves the average.
 const NEW_SHARE: f64 = 1.0 / 8.0;
 /// Powers of two of bytes (up to 512 MiB) and of segments (up to 64) that are told apart.
@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn the_dearer_way_is_tried_the_more_seldom_the_dearer_it_is() {
-        assert_eq!(direct_of(&mut Choice::default(), SOME, 100_000, 2, 20), 100_000 / 12_800 + 1);
-        let trials_of_equals = direct_of(&mut Choice::default(), SOME, 12_800, 2, 2);
+        assert_eq!(direct_of(&mut Choice::default(), SOME, 1_000_000, 2, 20), 1_000_000 / 102_400 + 1);
+        let trials_of_equals = direct_of(&mut Choice::default(), SOME, 102_400, 2, 2);
         assert!((90..=110).contains(&trials_of_equals), "{trials_of_equals}");
     }
 
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn a_disk_that_syncs_segments_quickly_is_found_out_and_so_is_its_end() {
         let mut choice = Choice::default();
-        assert!(direct_of(&mut choice, SOME, 1_000, 3, 1) > 850);
-        assert!(direct_of(&mut choice, SOME, 10_000, 3, 30) < 100);
+        assert!(direct_of(&mut choice, SOME, 10_000, 3, 1) > 8_000);
+        assert!(direct_of(&mut choice, SOME, 100_000, 3, 30) < 1_000);
     }
 
     #[test]

@@ -121,9 +121,12 @@ impl Rounds {
         if pending.is_empty() && gathered.left.is_empty() {
             return false;
         }
+        self.store.files.courtesy.commit(true);
         let outcome = self.store.check_alive().and_then(|()| self.make_durable(&pending));
         let outcome = outcome.and_then(|()| self.put_in_place(&gathered.left));
-        match outcome.and_then(|()| self.register(&pending, &gathered.left)) {
+        let outcome = outcome.and_then(|()| self.register(&pending, &gathered.left));
+        self.store.files.courtesy.commit(false);
+        match outcome {
             Ok(()) => {
                 let reservations: Vec<_> = pending.iter().filter_map(|pending| pending.reservation).collect();
                 self.stores.reserve(&self.store, &reservations);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::courtesy::Courtesy;
 use crate::error::StoreError;
 use crate::fs::FileSystem;
 use crate::graveyard::Graveyard;
@@ -27,6 +28,8 @@ pub struct ChainFiles {
     pub owner: Owner,
     /// Those that are to be removed.
     pub graveyard: Graveyard,
+    /// Which reads leave the disk to commits.
+    pub courtesy: Courtesy,
     /// How they were read.
     pub reads: ReadCounters,
     failed: OnceLock<Arc<str>>,
@@ -51,6 +54,7 @@ impl ChainFiles {
             open: Arc::default(),
             owner: Owner::unique(),
             graveyard: Graveyard::default(),
+            courtesy: Courtesy::default(),
             reads: ReadCounters::default(),
             failed: OnceLock::new(),
             closed: AtomicBool::new(false),

@@ -22,6 +22,7 @@ mod commit;
 mod committer;
 mod compaction;
 mod config;
+mod courtesy;
 mod error;
 mod files;
 pub mod fs;

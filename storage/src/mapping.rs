@@ -17,6 +17,7 @@
 
 use std::io::{self, IoSlice};
 use std::ops::{Deref, Range};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
@@ -155,6 +156,8 @@ impl MappedFile {
         if let Some(other) = open.upgrade() {
             return other;
         }
+        // Who reads on and on asks ahead; the system would do so beside producers, too, and for whole partitions at once.
+        opened.file.read_only_what_is_asked();
         *open = Arc::downgrade(&opened);
         self.reopened_len.store(self.len(), Ordering::Release);
         drop(open);
@@ -214,6 +217,13 @@ impl MappedFile {
             return false;
         }
         self.held().is_none() || self.reopened_len.load(Ordering::Acquire) > synced
+    }
+
+    /// Has the system begin to write `range` to the disk, so that `sync` finds less to do.
+    pub fn begin_sync(&self, range: Range<u64>) {
+        if let Some(open) = self.held() {
+            open.file.begin_sync(range);
+        }
     }
 
     /// Makes the bytes below `len` durable; returns how many those are at least. A removed file is as durable as can be.
@@ -308,6 +318,15 @@ impl MappedFile {
             open.file.read_ahead(range.start..range.end.min(self.len()));
         }
     }
+}
+
+/// Has the system begin to write `range` of a file to the disk. A failure is told by the next sync: this call takes none away from it.
+pub fn begin_write_back(file: &std::fs::File, range: Range<u64>) {
+    let (Ok(from), Ok(len)) = (range.start.try_into(), range.end.saturating_sub(range.start).try_into()) else {
+        return;
+    };
+    // SAFETY: the descriptor is open as long as `file` is borrowed; the call touches no memory of this process.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), from, len, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 impl Drop for MappedFile {

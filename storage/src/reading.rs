@@ -197,6 +197,7 @@ pub fn hot(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Rang
 pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Bytes>, Fault> {
     let max_bytes = wanted.max_bytes.min(COLD_BYTES_MAX) as u64;
     let (from, at) = segment.floor_of_offset(offset);
+    let turn = segment.files().courtesy.turn();
     let mut headers = Headers::new(segment, from..wanted.limit, BEFORE_FIRST + max_bytes).expecting(at);
     let (start, first) = loop {
         match headers.step()? {
@@ -214,6 +215,7 @@ pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Byt
     };
     window.check_large(start, &first)?;
     window.hold(start, first.size() as u64, most)?;
+    drop(turn);
     let bytes = window.into_bytes(start, most);
     let good = good_len(&bytes, &segment.lineage, first.base_offset);
     if good == 0 {
@@ -228,9 +230,9 @@ pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Byt
     Ok(Some(bytes.slice(..good)))
 }
 
-/// Keeps the disk busy for a reader that goes on and on.
+/// Keeps the disk busy for a reader that goes on and on, unless it is busy with commits.
 fn read_ahead(segment: &Segment, read: &Range<u64>, from: u64) {
-    let Some(ask) = segment.reading.follow(read, from) else { return };
+    let Some(ask) = segment.reading.follow(read, from).filter(|_| !segment.files().courtesy.is_busy()) else { return };
     if let (Ok(file), Ok(())) = (segment.file(), forget_absent(segment, ask.start..ask.end + SYSTEM_AHEAD)) {
         file.read_ahead(ask);
     }

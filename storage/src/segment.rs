@@ -305,6 +305,11 @@ impl Segment {
         self.index().floor_of_offset(offset).map_or(0, |entry| entry.stamp)
     }
 
+    /// Has the system begin to write `range` to the disk, so that `sync` finds less to do.
+    pub fn begin_sync(&self, range: Range<u64>) {
+        self.file.begin_sync(range);
+    }
+
     /// Makes the file durable as it is and writes out the index of what is durable, if it is worth it.
     ///
     /// # Errors

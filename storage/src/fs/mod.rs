@@ -202,6 +202,11 @@ pub trait File: Debug + Send + Sync {
     /// # Errors
     /// Of the system.
     fn try_lock(&self) -> io::Result<()>;
+    /// Has the system begin to write `range` to the disk; does not wait, and makes nothing durable: only the next `sync` does, and has less
+    /// to do then. Nothing follows from it where the system cannot.
+    fn begin_sync(&self, _range: Range<u64>) {}
+    /// Has the system read what is asked for, and nothing ahead of it. Nothing follows from it where the system cannot.
+    fn read_only_what_is_asked(&self) {}
     /// Asks for `range` to be in memory soon; does not wait, and nothing follows from it where the system cannot.
     fn read_ahead(&self, _range: Range<u64>) {}
     /// Forgets what is in memory of the file and need not be written any more, so that the next read shows what the disk has. What a

@@ -12,6 +12,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{Advice, FallocateFlags};
 
 use super::{Entry, File, FileSystem, Open, Space, is_want_of_room};
+use crate::mapping::begin_write_back;
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,6 +131,14 @@ impl File for RealFile {
             TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
             TryLockError::Error(error) => error,
         })
+    }
+
+    fn begin_sync(&self, range: Range<u64>) {
+        begin_write_back(&self.0, range);
+    }
+
+    fn read_only_what_is_asked(&self) {
+        let _ = rustix::fs::fadvise(&self.0, 0, None, Advice::Random);
     }
 
     fn read_ahead(&self, range: Range<u64>) {
