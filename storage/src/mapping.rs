@@ -17,7 +17,7 @@
 
 use std::io::{self, IoSlice};
 use std::ops::{Deref, Range};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
@@ -321,11 +321,11 @@ impl MappedFile {
 }
 
 /// Has the system begin to write `range` of a file to the disk. A failure is told by the next sync: this call takes none away from it.
-pub fn begin_write_back(file: &std::fs::File, range: Range<u64>) {
+pub fn begin_write_back(file: BorrowedFd<'_>, range: Range<u64>) {
     let (Ok(from), Ok(len)) = (range.start.try_into(), range.end.saturating_sub(range.start).try_into()) else {
         return;
     };
-    // SAFETY: the descriptor is open as long as `file` is borrowed; the call touches no memory of this process.
+    // SAFETY: the descriptor is open as long as it is borrowed; the call touches no memory of this process.
     unsafe { libc::sync_file_range(file.as_raw_fd(), from, len, libc::SYNC_FILE_RANGE_WRITE) };
 }
 

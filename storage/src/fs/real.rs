@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, IoSlice};
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -134,7 +135,7 @@ impl File for RealFile {
     }
 
     fn begin_sync(&self, range: Range<u64>) {
-        begin_write_back(&self.0, range);
+        begin_write_back(self.0.as_fd(), range);
     }
 
     fn read_only_what_is_asked(&self) {
