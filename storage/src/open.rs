@@ -90,7 +90,7 @@ pub fn open(fs: &Arc<dyn FileSystem>, dir: &Path, cluster_id: Option<&str>) -> R
     if !has_catalog {
         return Err(damaged("the catalog is missing".to_owned()));
     }
-    trust_only_the_disk(fs.as_ref(), &dir.join(CATALOG_FILE)).map_err(io)?;
+    forget_cached_catalog(fs.as_ref(), &dir.join(CATALOG_FILE)).map_err(io)?;
     let catalog = open_catalog(fs, dir, identity.store)?;
     note_place(fs.as_ref(), dir, &catalog).map_err(|error| damaged(error.to_string()))?;
     Ok(Opened { lock, catalog, identity })
@@ -129,11 +129,10 @@ fn open_catalog(fs: &Arc<dyn FileSystem>, dir: &Path, store: StoreId) -> Result<
     })
 }
 
-/// Has the next reads of a file show what the disk has: after a sync that failed the system shows what is not there (see `recovery`).
-fn trust_only_the_disk(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
+/// The catalog is read from the disk, not from what the system shows of it.
+fn forget_cached_catalog(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
     let file = fs.open(path, Open::Read)?;
-    file.sync()?;
-    file.forget_cached();
+    fs::trust_only_the_disk(&*file)?;
     file.read_ahead(0..file.len()?);
     Ok(())
 }

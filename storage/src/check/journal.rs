@@ -10,8 +10,8 @@ use super::finding::Place;
 use super::look::Looked;
 use crate::catalog::{ChainRecord, Row};
 use crate::fs::{File, FileSystem, Open, read_full};
-use crate::journal::files;
-use crate::journal::slot::{FileId, Range, SLOT_ALIGNMENT, Slot, announced_len, read_slot};
+use crate::journal::slot::{FileId, Range, Slot, read_slot};
+use crate::journal::{files, read_announced};
 use crate::kept::LogStarts;
 use crate::recovery::Rooms;
 use crate::store::{chains_dir, journal_dir};
@@ -39,13 +39,18 @@ pub fn each_slot(
     id: FileId,
     mut see: impl FnMut(u32, u64, &Slot<'_>) -> io::Result<()>,
 ) -> io::Result<(u64, End)> {
-    let (mut at, mut bytes) = (0, Vec::new());
+    let (file_len, mut at, mut bytes) = (file.len()?, 0, Vec::new());
+    let read_at = |at, number, bytes: &mut Vec<u8>| {
+        bytes.clear();
+        read_announced(file, at..file_len, id, number, bytes)
+    };
     for number in 0.. {
-        let Some(len) = read_at(file, at, id, number, &mut bytes)? else { return Ok((at, End::Clean)) };
+        let Some(len) = read_at(at, number, &mut bytes)? else { return Ok((at, End::Clean)) };
+        let len = len as u64;
         match read_slot(&bytes, id, number) {
             Some(slot) => see(number, at, &slot)?,
             None => {
-                let follows = read_at(file, at + len, id, number.saturating_add(1), &mut bytes)?.is_some()
+                let follows = read_at(at + len, number.saturating_add(1), &mut bytes)?.is_some()
                     && read_slot(&bytes, id, number.saturating_add(1)).is_some();
                 return Ok((at, if follows { End::Damaged } else { End::Torn }));
             }
@@ -53,20 +58,6 @@ pub fn each_slot(
         at += len;
     }
     Ok((at, End::Clean))
-}
-
-/// Reads as many bytes as slot `number` says it has; `None` if no such slot begins at `at`.
-fn read_at(file: &dyn File, at: u64, id: FileId, number: u32, bytes: &mut Vec<u8>) -> io::Result<Option<u64>> {
-    bytes.clear();
-    bytes.resize(SLOT_ALIGNMENT, 0);
-    let read = read_full(file, bytes, at)?;
-    let announced = announced_len(bytes.get(..read).unwrap_or_default(), id, number);
-    let left = file.len()?.saturating_sub(at);
-    let Some(len) = announced.filter(|len| *len as u64 <= left) else { return Ok(None) };
-    bytes.resize(len, 0);
-    let read = read_full(file, bytes, at)?;
-    bytes.truncate(read);
-    Ok(Some(len as u64))
 }
 
 /// Compares what is in the slots with the segments.

@@ -152,6 +152,16 @@ pub fn read_full(file: &dyn File, buffer: &mut [u8], position: u64) -> io::Resul
     Ok(filled)
 }
 
+/// Has the next reads of a file show what the disk has: after a sync that failed the system shows what is not there (see `recovery`).
+///
+/// # Errors
+/// Of the system.
+pub fn trust_only_the_disk(file: &dyn File) -> io::Result<()> {
+    file.sync()?;
+    file.forget_cached();
+    Ok(())
+}
+
 /// An open file. All errors are those of the system.
 #[allow(clippy::len_without_is_empty)]
 pub trait File: Debug + Send + Sync {

@@ -143,8 +143,9 @@ pub fn replay(
     let files = files(fs, dir)?;
     for (at, (id, path)) in files.iter().enumerate() {
         let (id, file) = (*id, fs.open(path, Open::Read)?);
+        // A slot whose sync has failed may be shown, and not be there after a loss of power. Nothing was written behind it.
         if at + 1 == files.len() {
-            trust_only_the_disk(&*file)?;
+            fs::trust_only_the_disk(&*file)?;
         }
         let bytes = read_slots(&*file, id)?;
         let mut ranges = Vec::new();
@@ -164,30 +165,41 @@ pub fn replay(
     Ok(slots)
 }
 
-/// A slot whose sync has failed may be shown, and not be there after a loss of power. Nothing was written behind it.
-fn trust_only_the_disk(file: &dyn File) -> io::Result<()> {
-    file.sync()?;
-    file.forget_cached();
-    Ok(())
-}
-
 /// The bytes of a file up to the first slot that is not one of its own; what is behind it is not read.
 fn read_slots(file: &dyn File, id: FileId) -> io::Result<Vec<u8>> {
     let len = file.len()?;
     let mut bytes = Vec::new();
     for number in 0.. {
-        let at = bytes.len();
-        let mut head = [0; SLOT_ALIGNMENT];
-        let read = fs::read_full(file, &mut head, at as u64)?;
-        let announced = announced_len(&head[..read], id, number);
-        let Some(whole) = announced.filter(|whole| at as u64 + *whole as u64 <= len) else { break };
-        bytes.resize(at + whole, 0);
-        if fs::read_full(file, &mut bytes[at..], at as u64)? < whole {
-            bytes.truncate(at);
+        let at = bytes.len() as u64;
+        if read_announced(file, at..len, id, number, &mut bytes)?.is_none() {
             break;
         }
     }
     Ok(bytes)
+}
+
+/// Puts behind `bytes` as many as slot `number` says it has at the beginning of `range`, which ends with the file; how many, or `None`
+/// if no such slot begins there. For `read_slot`, which knows whether it is whole.
+///
+/// # Errors
+/// Of the file system.
+pub fn read_announced(
+    file: &dyn File,
+    range: std::ops::Range<u64>,
+    id: FileId,
+    number: u32,
+    bytes: &mut Vec<u8>,
+) -> io::Result<Option<usize>> {
+    let mut head = [0; SLOT_ALIGNMENT];
+    let read = fs::read_full(file, &mut head, range.start)?;
+    let announced = announced_len(head.get(..read).unwrap_or_default(), id, number);
+    let left = range.end.saturating_sub(range.start);
+    let Some(len) = announced.filter(|len| *len as u64 <= left) else { return Ok(None) };
+    let before = bytes.len();
+    bytes.resize(before + len, 0);
+    let read = fs::read_full(file, bytes.get_mut(before..).unwrap_or_default(), range.start)?;
+    bytes.truncate(before + read);
+    Ok(Some(len))
 }
 
 /// Removes every file of the journal in `dir`.

@@ -90,18 +90,11 @@ impl PartitionLog {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use catena_protocol::records::BatchBuilder;
-    use crossbeam::channel::{Sender, bounded};
-    use tempfile::TempDir;
 
     use super::*;
-    use crate::config::StorageOptions;
+    use crate::log::held::{Fixture, wait_for};
     use crate::log::{AppendOrigin, Appended};
-    use crate::storage::Storage;
-    use crate::store::Store;
-    use crate::topics::NewTopic;
 
     const T0: i64 = 1_800_000_000_000;
 
@@ -110,42 +103,19 @@ mod tests {
         log.append(batch, AppendOrigin::Client, T0).unwrap()
     }
 
-    fn wait_for(appended: Appended) {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(appended.commit.durable()).unwrap();
-    }
-
-    /// A log in memory mode whose committer has no turn until `go_on` is dropped; its first record is durable.
-    struct Held {
-        log: Arc<PartitionLog>,
-        store: Arc<Store>,
-        go_on: Sender<()>,
-        _storage: Arc<Storage>,
-        _dir: TempDir,
-    }
-
-    fn held(config: LogConfig) -> Held {
-        let dir = tempfile::tempdir().unwrap();
-        let log_defaults = LogConfig { acks_all: AcksAll::Memory, timestamp_after_max_ms: i64::MAX, ..config };
-        let options = StorageOptions { log_defaults, ..StorageOptions::default() };
-        let (storage, _) = Storage::open(&[dir.path().to_owned()], options).unwrap();
-        let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
-        let log = storage.create_topics(vec![new]).pop().unwrap().unwrap().partitions[0].clone();
-        wait_for(append(&log));
-        let store = log.stores.all()[0].clone();
-        let ((held, is_held), (go_on, goes_on)) = (bounded::<()>(1), bounded::<()>(1));
-        store.commits.run_between(Box::new(move || {
-            held.send(()).unwrap();
-            let _ = goes_on.recv();
-        }));
-        is_held.recv().unwrap();
-        Held { log, store, go_on, _storage: storage, _dir: dir }
+    /// A log in memory mode whose first record is durable.
+    fn in_memory(config: LogConfig) -> Fixture {
+        let fixture = Fixture::new(LogConfig { acks_all: AcksAll::Memory, ..config });
+        wait_for(append(&fixture.log));
+        fixture
     }
 
     /// A segment was full and its records acknowledged in memory; before the commit that comes with the next segment, a pass took records
     /// away for newer ones that a loss of power then took too: of a key nothing was left.
     #[test]
     fn a_record_that_is_only_in_memory_replaces_no_durable_one() {
-        let Held { log, .. } = &held(LogConfig { segment_bytes: 200, ..LogConfig::default() });
+        let fixture = in_memory(LogConfig { segment_bytes: 200, ..LogConfig::default() });
+        let (log, _held) = (&fixture.log, fixture.hold());
         let in_new_segment =
             std::iter::repeat_with(|| append(log)).find(|appended| !appended.commit.is_durable()).unwrap();
         assert!(log.offsets().high_watermark > 1 && log.offsets().high_watermark == in_new_segment.base_offset);
@@ -156,7 +126,8 @@ mod tests {
     /// it they. A loss of power then took more than `flush.messages` allows.
     #[test]
     fn no_record_is_acknowledged_past_a_flush_that_is_not_done() {
-        let Held { log, store, go_on, .. } = &held(LogConfig { flush_messages: 3, ..LogConfig::default() });
+        let fixture = in_memory(LogConfig { flush_messages: 3, ..LogConfig::default() });
+        let (log, store, go_on) = (&fixture.log, &fixture.store, fixture.hold());
         let high_watermark = || log.offsets().high_watermark;
         let acknowledged: Vec<i64> = (0..3)
             .map(|_| {

@@ -1,33 +1,18 @@
 //! A new chain in the place of the front of one that is written.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
-use crossbeam::channel::bounded;
 
 use super::*;
-use crate::config::{CleanerOptions, LogConfig, StorageOptions};
+use crate::config::LogConfig;
 use crate::ids::SegmentId;
 use crate::log::AppendOrigin;
-use crate::storage::Storage;
-use crate::topics::NewTopic;
+use crate::log::held::{Fixture, wait_for};
 
 const T0: i64 = 1_800_000_000_000;
 
 fn batch() -> Bytes {
     BatchBuilder::new().push(T0, Some(b"k"), Some(&[7; 900])).build().unwrap()
-}
-
-/// A log with two batches in a segment.
-fn open(dir: &std::path::Path) -> (Arc<Storage>, Arc<PartitionLog>) {
-    let log_defaults = LogConfig { segment_bytes: 2_100, timestamp_after_max_ms: i64::MAX, ..LogConfig::default() };
-    let cleaner = CleanerOptions { enabled: false, ..CleanerOptions::default() };
-    let options = StorageOptions { log_defaults, cleaner, ..StorageOptions::default() };
-    let (storage, _) = Storage::open(&[dir.to_owned()], options).unwrap();
-    let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
-    let topic = storage.create_topics(vec![new]).pop().unwrap().unwrap();
-    (storage, topic.partitions[0].clone())
 }
 
 fn bases(segments: impl IntoIterator<Item = SegmentId>) -> Vec<i64> {
@@ -39,23 +24,15 @@ fn bases(segments: impl IntoIterator<Item = SegmentId>) -> Vec<i64> {
 /// taken for whole, and consumers stood before bytes that were no batch.
 #[test]
 fn with_a_new_front_the_catalog_learns_of_no_segment_that_is_not_durable() {
-    let dir = tempfile::tempdir().unwrap();
-    let (_storage, log) = open(dir.path());
-    let store = log.stores.all()[0].clone();
-    for _ in 0..3 {
-        let appended = log.append(batch(), AppendOrigin::Client, T0).unwrap();
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(appended.commit.durable()).unwrap();
-    }
-    let ((held, is_held), (go_on, goes_on)) = (bounded::<()>(1), bounded::<()>(1));
-    store.commits.run_between(Box::new(move || {
-        held.send(()).unwrap();
-        let _ = goes_on.recv();
-    }));
-    is_held.recv().unwrap();
+    // Two batches in a segment.
+    let fixture = Fixture::new(LogConfig { segment_bytes: 2_100, ..LogConfig::default() });
+    let (log, store) = (&fixture.log, &fixture.store);
+    (0..3).for_each(|_| wait_for(log.append(batch(), AppendOrigin::Client, T0).unwrap()));
+    let go_on = fixture.hold();
     (0..4).for_each(|_| drop(log.append(batch(), AppendOrigin::Client, T0).unwrap()));
     let segments = log.segments();
     assert_eq!(bases(segments.iter().map(|segment| segment.id)), [0, 2, 4, 6]);
-    let chain = log.stores.next_chain(&store);
+    let chain = log.stores.next_chain(store);
     let front = Arc::new(Segment::create(&store.files, SegmentId { chain, base_offset: 0 }).unwrap());
     let compacted =
         Compacted { segments: vec![front], replaced: 1, chain_end: 2, cleaned_to: 2, stats: Default::default() };
@@ -64,8 +41,7 @@ fn with_a_new_front_the_catalog_learns_of_no_segment_that_is_not_durable() {
     let Some(Row::Chain(row)) = known() else { panic!("the rest of the chain is there") };
     assert_eq!((row.start, bases(row.segment_ids())), (2, vec![2]));
     drop(go_on);
-    let appended = log.append(batch(), AppendOrigin::Client, T0).unwrap();
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(appended.commit.durable()).unwrap();
+    wait_for(log.append(batch(), AppendOrigin::Client, T0).unwrap());
     let Some(Row::Chain(row)) = known() else { panic!("the rest of the chain is there") };
     assert_eq!((row.start, bases(row.segment_ids())), (2, vec![2, 4, 6]));
 }

@@ -14,6 +14,8 @@ mod chain;
 mod compact;
 mod epochs;
 mod gap;
+#[cfg(test)]
+mod held;
 mod lookup;
 mod moving;
 mod producers;
