@@ -23,6 +23,7 @@ pub mod error;
 pub mod listeners;
 pub mod properties;
 mod resolve;
+pub mod resource;
 pub mod settings;
 pub mod table;
 #[cfg(test)]
