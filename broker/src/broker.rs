@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use catena_storage::Storage;
 
 use crate::config::Config;
+use crate::config::live::Live;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
@@ -15,8 +16,10 @@ use crate::topics::Topics;
 
 /// What every API handler can reach. Each part owns its own state and locks.
 pub struct Broker {
-    /// Settings, resolved and bounded.
-    pub config: Arc<Config>,
+    /// This broker (`node.id`).
+    pub node_id: i32,
+    /// The settings that run.
+    pub live: Live,
     /// Topics, partition logs and the catalog.
     pub storage: Arc<Storage>,
     /// Creating, deleting, describing topics; auto-creation.
@@ -64,6 +67,8 @@ pub struct ApiVersionRange {
 /// Who asks, over which listener, in which version.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
+    /// The settings that apply to this client.
+    pub config: Arc<Config>,
     /// The request's `client_id`; empty when null.
     pub client_id: Arc<str>,
     /// The peer's address, as groups describe it: `/127.0.0.1`.
@@ -79,6 +84,11 @@ impl Broker {
     pub fn now_ms(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The settings of all that take part in no rollout. What serves one client uses those of its `RequestContext`.
+    pub fn config(&self) -> Arc<Config> {
+        self.live.current().config.clone()
     }
 
     /// The address told to clients that came in by `listener`.

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::broker::{AdvertisedListener, Broker};
+use crate::config::live::Live;
 use crate::config::{self, Config, ConfigError};
 use crate::dispatch;
 use crate::fetch::{ColdReads, FetchSessions};
@@ -129,9 +130,10 @@ impl Server {
         let advertised = advertised(&config, &bound);
         let (broker, stop) = assemble(config, storage, advertised)?;
         broker.groups.load();
-        tokio::spawn(producers::look_after(broker.clone(), broker.config.producers));
-        let settings = socket_settings(&broker.config);
-        let net = &broker.config.net;
+        tokio::spawn(producers::look_after(broker.clone(), broker.config().producers));
+        let config = broker.config();
+        let settings = socket_settings(&config);
+        let net = &config.net;
         let admission = Admission::new(net.connections_max, net.connections_per_ip_max);
         let mut listeners = JoinSet::new();
         for listener in bound {
@@ -160,7 +162,7 @@ impl Server {
         format!(
             "catena is ready on {}, data in {}, cluster {}, recovered in {:.1} ms",
             addresses.join(", "),
-            listed(&self.broker.config.data_dirs),
+            listed(&self.broker.config().data_dirs),
             self.broker.storage.cluster_id(),
             recovery.elapsed.as_secs_f64() * 1000.0
         )
@@ -202,7 +204,8 @@ fn assemble(
         advertised,
         stopping,
         storage,
-        config,
+        node_id: config.node_id,
+        live: Live::new(config),
     };
     Ok((Arc::new(broker), stop))
 }

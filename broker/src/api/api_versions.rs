@@ -68,7 +68,7 @@ fn check(broker: &Broker, version: i16, request: &ApiVersionsRequest) -> Result<
         return Err(ErrorCode::InvalidRequest);
     }
     if expected.is_none_or(|expected| {
-        expected == Expected { cluster_id: broker.storage.cluster_id(), node_id: broker.config.node_id }
+        expected == Expected { cluster_id: broker.storage.cluster_id(), node_id: broker.node_id }
     }) {
         Ok(())
     } else {

@@ -58,7 +58,7 @@ fn asked(topic: CreatableTopic) -> TopicRequest {
 }
 
 fn with_created(broker: &Broker, answer: CreatableTopicResult, created: &Created) -> CreatableTopicResult {
-    let described = describe::of_topic(&created.configs, &broker.config.settings);
+    let described = describe::of_topic(&created.configs, &broker.config().settings);
     answer
         .with_error_message(None)
         .with_topic_id(created.id)

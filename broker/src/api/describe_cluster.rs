@@ -37,8 +37,8 @@ pub async fn handle(
 }
 
 fn cluster(broker: &Broker, context: &RequestContext, request: &DescribeClusterRequest) -> DescribeClusterResponse {
-    let this = BrokerId(broker.config.node_id);
-    let rack = broker.config.rack.clone().map(StrBytes::from_string);
+    let this = BrokerId(broker.node_id);
+    let rack = context.config.rack.clone().map(StrBytes::from_string);
     let described = broker.advertised(&context.listener).map(|advertised| {
         DescribeClusterBroker::default()
             .with_broker_id(this)

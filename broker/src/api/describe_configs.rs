@@ -62,11 +62,11 @@ fn settings(
     let (name, keys) = (resource.resource_name.as_str(), Keys::of(resource));
     let described = match resource.resource_type {
         TOPIC => of_topic(broker, name)?,
-        BROKER => describe::of_broker_named(name, &broker.config)?,
+        BROKER => describe::of_broker_named(name, &broker.config())?,
         GROUP if name.is_empty() => return Err(ResourceError::NoGroup.into()),
-        GROUP => describe::of_group(&broker.config.settings),
+        GROUP => describe::of_group(&broker.config().settings),
         BROKER_LOGGER => {
-            describe::check_logger(name, broker.config.node_id)?;
+            describe::check_logger(name, broker.node_id)?;
             return Ok(log_level().filter(|found| keys.contain(&found.name)).into_iter().collect());
         }
         CLIENT_METRICS if name.is_empty() => return Err(ResourceError::NoSubscription.into()),
@@ -79,7 +79,7 @@ fn settings(
 fn of_topic(broker: &Broker, name: &str) -> Result<Vec<Described>, Refusal> {
     name::check(name).map_err(|error| Refusal(errors::topic_name(&error), Some(explain::message(&error))))?;
     let topic = broker.storage.topic(name).ok_or(Refusal(ErrorCode::UnknownTopicOrPartition, None))?;
-    Ok(describe::of_topic(&topic.configs, &broker.config.settings))
+    Ok(describe::of_topic(&topic.configs, &broker.config().settings))
 }
 
 /// The one log level there is; it is set with the start.

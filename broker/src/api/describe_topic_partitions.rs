@@ -22,7 +22,7 @@ use crate::topics::name;
 /// Answers with one page.
 pub async fn handle(
     broker: &Broker,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
     let cursor = request.cursor.as_ref();
@@ -36,7 +36,7 @@ pub async fn handle(
         Err(error) => return refused(asked, errors::cursor(&error)),
     };
     let partitions_max = usize::try_from(request.response_partition_limit).unwrap_or(0);
-    let partitions_max = partitions_max.min(broker.config.topics.described_partitions_max);
+    let partitions_max = partitions_max.min(context.config.topics.described_partitions_max);
     let count = |name: &str| broker.storage.topic(name).map(|topic| topic.partitions.len());
     let page = listing::page(topics, cursor.as_ref(), partitions_max, count);
     let next = page.next.map(|next| {
@@ -85,7 +85,7 @@ fn named(name: String, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic
 }
 
 fn partition(broker: &Broker, log: &PartitionLog) -> DescribeTopicPartitionsResponsePartition {
-    let this = BrokerId(broker.config.node_id);
+    let this = BrokerId(broker.node_id);
     DescribeTopicPartitionsResponsePartition::default()
         .with_partition_index(log.index())
         .with_leader_id(this)

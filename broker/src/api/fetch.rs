@@ -46,7 +46,7 @@ pub fn start(
 ) -> impl Future<Output = FetchResponse> + Send + 'static {
     let by_id = context.api_version >= IDS_SINCE;
     let committed = request.isolation_level == READ_COMMITTED;
-    let limits = limits(broker, &request);
+    let limits = limits(context, &request);
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let opened = broker.fetch_sessions.open(session_request(request, by_id));
     let broker = broker.clone();
@@ -66,8 +66,8 @@ pub fn start(
     }
 }
 
-fn limits(broker: &Broker, request: &FetchRequest) -> Limits {
-    let bytes_max = size(request.max_bytes).min(broker.config.fetch.response_bytes_max);
+fn limits(context: &RequestContext, request: &FetchRequest) -> Limits {
+    let bytes_max = size(request.max_bytes).min(context.config.fetch.response_bytes_max);
     let up_to = if request.isolation_level == READ_COMMITTED { ReadUpTo::LastStable } else { ReadUpTo::HighWatermark };
     Limits { bytes_max, bytes_min: size(request.min_bytes).min(bytes_max), up_to }
 }

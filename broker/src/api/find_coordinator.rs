@@ -75,7 +75,7 @@ async fn find<'a>(
 fn coordinator(broker: &Broker, found: &Result<&AdvertisedListener, Refusal>) -> Coordinator {
     match found {
         Ok(address) => Coordinator::default()
-            .with_node_id(BrokerId(broker.config.node_id))
+            .with_node_id(BrokerId(broker.node_id))
             .with_host(StrBytes::from_string(address.host.clone()))
             .with_port(i32::from(address.port))
             .with_error_message(Some(StrBytes::default())),

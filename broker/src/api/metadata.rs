@@ -42,7 +42,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
     MetadataResponse::default()
         .with_brokers(this_broker(broker, context))
         .with_cluster_id(Some(StrBytes::from_string(broker.storage.cluster_id().to_owned())))
-        .with_controller_id(BrokerId(broker.config.node_id))
+        .with_controller_id(BrokerId(broker.node_id))
         .with_topics(topics.into_iter().map(of_topic).collect())
         .with_cluster_authorized_operations(of_cluster)
 }
@@ -51,10 +51,10 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
 fn this_broker(broker: &Broker, context: &RequestContext) -> Vec<MetadataResponseBroker> {
     let described = |advertised: &crate::broker::AdvertisedListener| {
         MetadataResponseBroker::default()
-            .with_node_id(BrokerId(broker.config.node_id))
+            .with_node_id(BrokerId(broker.node_id))
             .with_host(StrBytes::from_string(advertised.host.clone()))
             .with_port(i32::from(advertised.port))
-            .with_rack(broker.config.rack.clone().map(StrBytes::from_string))
+            .with_rack(context.config.rack.clone().map(StrBytes::from_string))
     };
     broker.advertised(&context.listener).map(described).into_iter().collect()
 }
@@ -118,7 +118,7 @@ fn found(broker: &Broker, topic: &Arc<Topic>) -> MetadataResponseTopic {
 }
 
 fn partition(broker: &Broker, log: &PartitionLog) -> MetadataResponsePartition {
-    let this = BrokerId(broker.config.node_id);
+    let this = BrokerId(broker.node_id);
     MetadataResponsePartition::default()
         .with_partition_index(log.index())
         .with_leader_id(this)

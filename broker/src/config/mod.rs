@@ -21,6 +21,7 @@ pub mod describe;
 mod docs;
 pub mod error;
 pub mod listeners;
+pub mod live;
 pub mod properties;
 mod resolve;
 pub mod resource;

@@ -20,6 +20,7 @@ use tracing::error;
 use crate::api::error_counts::ErrorCounts;
 use crate::api::wire;
 use crate::broker::{Broker, RequestContext};
+use crate::config::live::{Live, Watched};
 use crate::reply::Reply;
 
 pub use table::{names, versions};
@@ -81,12 +82,13 @@ pub struct Client {
     listener: Arc<str>,
     /// The client id of the last request: nearly always that of the next.
     last_id: Arc<str>,
+    watched: Watched,
 }
 
 impl Client {
     /// The peer at `peer`, connected to the listener of this name.
-    pub fn new(peer: SocketAddr, listener: Arc<str>) -> Self {
-        Self { host: format!("/{}", peer.ip()).into(), listener, last_id: "".into() }
+    pub fn new(peer: SocketAddr, listener: Arc<str>, live: &Live) -> Self {
+        Self { host: format!("/{}", peer.ip()).into(), listener, last_id: "".into(), watched: live.watch() }
     }
 
     fn context(&mut self, client_id: &str, api_version: i16) -> RequestContext {
@@ -94,6 +96,7 @@ impl Client {
             self.last_id = client_id.into();
         }
         RequestContext {
+            config: self.watched.current().config.clone(),
             client_id: self.last_id.clone(),
             client_host: self.host.clone(),
             api_version,

@@ -97,7 +97,12 @@ pub async fn serve(
     let _counted = broker.metrics.connection_opened();
     let activity = Activity::new(broker.metrics.clone());
     let (queue, replies) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
-    let reader = Reader { stream: &stream, client: Client::new(peer, listener), broker: &broker, activity: &activity };
+    let reader = Reader {
+        stream: &stream,
+        client: Client::new(peer, listener, &broker.live),
+        broker: &broker,
+        activity: &activity,
+    };
     let mut writing = pin!(write_replies(&stream, replies, &activity));
 
     let end = tokio::select! {
