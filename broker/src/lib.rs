@@ -16,5 +16,6 @@ pub mod monitoring;
 pub mod net;
 pub mod producers;
 pub mod reply;
+pub mod rollout;
 pub mod server;
 pub mod topics;

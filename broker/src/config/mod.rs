@@ -23,6 +23,7 @@ pub mod error;
 pub mod listeners;
 pub mod live;
 pub mod properties;
+pub mod record;
 mod resolve;
 pub mod resource;
 pub mod settings;
