@@ -10,6 +10,7 @@ pub mod errors;
 pub mod fetch;
 pub mod groups;
 pub mod heavy;
+pub mod internal_log;
 pub mod lifecycle;
 pub mod metrics;
 pub mod monitoring;

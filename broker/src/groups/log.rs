@@ -9,16 +9,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use catena_protocol::batch::BatchHeader;
 use catena_protocol::group_records::Record;
-use catena_protocol::records::{BatchBuilder, records};
+use catena_protocol::records::BatchBuilder;
 use catena_storage::{AppendError, PartitionLog, ReadError, ReadUpTo, StoreError};
 use tracing::error;
 
 use super::types::GroupError;
-
-/// Bytes read at a time while loading.
-const READ_BYTES: usize = 1 << 20;
+use crate::internal_log::{self, Found};
 
 /// Completes when an append is durable, or never will be.
 pub type Durable = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
@@ -48,15 +45,8 @@ impl GroupLog for Arc<PartitionLog> {
     fn replay(&self, apply: &mut dyn FnMut(Record)) -> Result<(), ReadError> {
         let mut skipped = 0;
         let offsets = self.offsets();
-        let mut at = offsets.log_start;
-        while at < offsets.log_end {
-            let slice = self.read(at, READ_BYTES, true, ReadUpTo::LogEnd)?;
-            let next = replay_slice(&slice.bytes, at, apply, &mut skipped);
-            if next <= at {
-                return Err(ReadError::Corrupt { offset: at });
-            }
-            at = next;
-        }
+        let mut give = |found: Found| replay_one(found, apply, &mut skipped);
+        internal_log::read(self, offsets.log_start, offsets.log_end, ReadUpTo::LogEnd, &mut give)?;
         if skipped > 0 {
             error!(
                 partition = self.index(),
@@ -110,41 +100,24 @@ fn refused(error: &AppendError) -> GroupError {
     }
 }
 
-/// Gives the records of whole batches from offset `from` on, and the offset after the last batch.
-fn replay_slice(mut bytes: &[u8], from: i64, apply: &mut dyn FnMut(Record), skipped: &mut u64) -> i64 {
-    let mut next = from;
-    while let Ok(header) = BatchHeader::parse_whole(bytes) {
-        let (batch, rest) = bytes.split_at(header.size());
-        replay_batch(&header, batch, from, apply, skipped);
-        next = header.next_offset();
-        bytes = rest;
-    }
-    next
-}
-
-fn replay_batch(header: &BatchHeader, batch: &[u8], from: i64, apply: &mut dyn FnMut(Record), skipped: &mut u64) {
-    if header.is_control() {
-        return;
-    }
-    let Ok(records) = records(batch) else {
-        *skipped += 1;
-        return;
+fn replay_one(found: Found, apply: &mut dyn FnMut(Record), skipped: &mut u64) {
+    let decoded = match found {
+        Found::Record { key, value, .. } => Record::decode(key.unwrap_or_default(), value).ok(),
+        Found::Unreadable => None,
     };
-    for record in records {
-        let decoded = record.ok().map(|record| (record.offset, record.key, record.value));
-        match decoded.map(|(offset, key, value)| (offset, Record::decode(key.unwrap_or_default(), value))) {
-            Some((offset, _)) if offset < from => {}
-            Some((_, Ok(Record::Unknown(_)) | Err(_))) | None => *skipped += 1,
-            Some((_, Ok(record))) => apply(record),
-        }
+    match decoded {
+        Some(Record::Unknown(_)) | None => *skipped += 1,
+        Some(record) => apply(record),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use catena_protocol::batch::BatchHeader;
     use catena_protocol::group_records::{OffsetCommit, OffsetKey};
 
     use super::*;
+    use crate::internal_log::read_slice;
 
     fn offset(partition: i32) -> Record {
         let key = OffsetKey { group: "g".into(), topic: "t".into(), partition };
@@ -173,7 +146,8 @@ mod tests {
 
     fn replayed(bytes: &[u8], from: i64) -> (Vec<Record>, i64, u64) {
         let (mut records, mut skipped) = (Vec::new(), 0);
-        let next = replay_slice(bytes, from, &mut |record| records.push(record), &mut skipped);
+        let mut apply = |record| records.push(record);
+        let next = read_slice(bytes, from, &mut |found| replay_one(found, &mut apply, &mut skipped));
         (records, next, skipped)
     }
 

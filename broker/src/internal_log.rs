@@ -1,0 +1,75 @@
+//! Reading back the topics that the broker itself keeps.
+//!
+//! What must always hold: reading goes on whatever stands in the log, but for a disk that cannot be read and bytes that
+//! are no batches; what is no record is told as such, once.
+
+use catena_protocol::batch::BatchHeader;
+use catena_protocol::records::records;
+use catena_storage::{PartitionLog, ReadError, ReadUpTo};
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 1 << 20;
+
+/// Something that stands in a log.
+pub enum Found<'a> {
+    /// A record.
+    Record {
+        /// Its offset.
+        offset: i64,
+        /// Its key.
+        key: Option<&'a [u8]>,
+        /// Its value.
+        value: Option<&'a [u8]>,
+    },
+    /// Something else: a damaged record, or a compressed batch.
+    Unreadable,
+}
+
+/// Gives what stands in `log` from offset `from` to `to`, oldest first; returns where the next reading begins. Blocking.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn read(
+    log: &PartitionLog,
+    from: i64,
+    to: i64,
+    up_to: ReadUpTo,
+    give: &mut dyn FnMut(Found),
+) -> Result<i64, ReadError> {
+    let mut at = from;
+    while at < to {
+        let slice = log.read(at, READ_BYTES, true, up_to)?;
+        let next = read_slice(&slice.bytes, at, give);
+        if next <= at {
+            return Err(ReadError::Corrupt { offset: at });
+        }
+        at = next;
+    }
+    Ok(at)
+}
+
+/// Gives what stands in whole batches from offset `from` on, and the offset after the last batch.
+pub fn read_slice(mut bytes: &[u8], from: i64, give: &mut dyn FnMut(Found)) -> i64 {
+    let mut next = from;
+    while let Ok(header) = BatchHeader::parse_whole(bytes) {
+        let (batch, rest) = bytes.split_at(header.size());
+        if !header.is_control() {
+            read_batch(batch, from, give);
+        }
+        next = header.next_offset();
+        bytes = rest;
+    }
+    next
+}
+
+/// Gives the records of one batch from offset `from` on.
+pub fn read_batch(batch: &[u8], from: i64, give: &mut dyn FnMut(Found)) {
+    let Ok(records) = records(batch) else { return give(Found::Unreadable) };
+    for record in records {
+        match record {
+            Ok(record) if record.offset < from => {}
+            Ok(record) => give(Found::Record { offset: record.offset, key: record.key, value: record.value }),
+            Err(_) => give(Found::Unreadable),
+        }
+    }
+}
