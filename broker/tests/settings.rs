@@ -81,17 +81,17 @@ fn a_secret_is_not_repeated_when_it_is_refused_or_ignored() {
 fn settings_without_effect_are_warned_about_and_do_not_end_the_start() {
     let data = file("");
     let settings = file(&format!(
-        "process.roles=broker,controller\nnum.io.threads=8\ntransaction.state.log.min.isr=1\nno.such.setting=1\n\
+        "process.roles=broker,controller\nnum.io.threads=16\ntransaction.state.log.min.isr=1\nno.such.setting=1\n\
          listener.name.internal.ssl.keystore.location=/x\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\n",
         path(data.path())
     ));
     let output = catena(&["--config", path(settings.path())]);
     let text = stderr(&output);
     for warning in [
-        "configuration process.roles has no meaning here and is ignored",
-        "configuration num.io.threads has no meaning here and is ignored",
-        "configuration transaction.state.log.min.isr is known to Kafka but not honoured yet",
-        "configuration listener.name.internal.ssl.keystore.location is known to Kafka but not honoured yet",
+        "configuration process.roles has no effect here: There is no KRaft controller.",
+        "configuration num.io.threads has no effect here: There is no such pool of threads",
+        "configuration transaction.state.log.min.isr has no effect here: There are no transactions yet.",
+        "configuration listener.name.internal.ssl.keystore.location is for one listener and ignored",
         "configuration no.such.setting is unknown and ignored",
     ] {
         let lines: Vec<_> = text.lines().filter(|line| line.contains(warning)).collect();

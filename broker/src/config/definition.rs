@@ -1,6 +1,6 @@
 //! What is known about one setting: its name, type, default, bounds, meaning, and whether it has an effect.
 //!
-//! What must always hold: every line of the two embedded tables is a `Definition`, and every default lies within its
+//! What must always hold: every line of the embedded tables is a `Definition`, and every default lies within its
 //! own bounds (tested), so code that asks for a setting named in the table always gets a value of its type.
 
 use crate::config::bounds::Bounds;
@@ -28,7 +28,7 @@ pub enum Kind {
     Class,
 }
 
-/// When a change of the setting takes effect in Apache Kafka.
+/// When a change of the setting takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Update {
     /// With the next start.
@@ -37,17 +37,32 @@ pub enum Update {
     Dynamic,
 }
 
-/// Whether the setting has an effect in Catena.
+/// Whether the setting has an effect in Catena. Reasons are sentences for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
     /// The value is obeyed.
     Honoured,
-    /// This value is obeyed; others are checked and shown, obeying them is to come.
+    /// This value is obeyed; others are checked and shown.
     Only(&'static str),
-    /// The value is checked and shown; obeying it is to come.
-    Later,
-    /// The value governs a part that Apache Kafka has and Catena has not (KRaft, thread pools, Java plug-ins).
-    Unused,
+    /// The value is checked and shown; it governs something that Catena has not, for this reason.
+    Meaningless(&'static str),
+    /// Nothing but the default is taken, for this reason: to ignore another value would do harm.
+    Refused(&'static str),
+}
+
+/// What can have a value of its own while a new value is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// A client: its requests and its connections.
+    Client,
+    /// A group.
+    Group,
+    /// A partition.
+    Partition,
+    /// Only the whole process.
+    Process,
+    /// Nothing: the setting has no effect.
+    Nothing,
 }
 
 /// A setting, as the table defines it.
@@ -63,8 +78,12 @@ pub struct Definition {
     pub bounds: Bounds,
     /// When a change takes effect.
     pub update: Update,
+    /// When it does in Apache Kafka.
+    pub update_in_kafka: Update,
     /// Whether it has an effect.
     pub support: Support,
+    /// What can have a value of its own.
+    pub grain: Grain,
     /// Broker settings that give a topic's value when the topic does not set it, the first that is set wins.
     pub fallbacks: Vec<Fallback>,
     /// One sentence for people; empty for settings without effect that nobody has described yet.
@@ -86,13 +105,57 @@ impl Definition {
         match self.support {
             Support::Honoured => true,
             Support::Only(obeyed) => value == obeyed,
-            Support::Later | Support::Unused => false,
+            Support::Meaningless(_) => false,
+            Support::Refused(_) => self.default == Some(value),
         }
+    }
+
+    /// Whether `value` was chosen in vain.
+    pub fn ignores(&self, value: &str) -> bool {
+        !self.obeys(value) && self.default != Some(value)
+    }
+
+    /// Why `value` is not taken although it is of the type and within the bounds.
+    pub fn refuses(&self, value: &str) -> Option<&'static str> {
+        match self.support {
+            Support::Refused(reason) if self.default != Some(value) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether a change takes effect while the broker runs.
+    pub fn is_dynamic(&self) -> bool {
+        self.update == Update::Dynamic
     }
 
     /// Whether the value must never be shown.
     pub fn is_sensitive(&self) -> bool {
         self.kind == Kind::Password
+    }
+}
+
+impl Grain {
+    /// The grain named in the tables.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "client" => Self::Client,
+            "group" => Self::Group,
+            "partition" => Self::Partition,
+            "process" => Self::Process,
+            "-" => Self::Nothing,
+            _ => return None,
+        })
+    }
+
+    /// The word of the tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Group => "group",
+            Self::Partition => "partition",
+            Self::Process => "process",
+            Self::Nothing => "-",
+        }
     }
 }
 

@@ -163,9 +163,9 @@ pub fn documentation(definition: &Definition) -> Option<String> {
     let meaning = Some(definition.documentation).filter(|text| !text.is_empty());
     let effect = match definition.support {
         Support::Honoured => None,
-        Support::Only(obeyed) => Some(format!("Only {obeyed} is obeyed yet.")),
-        Support::Later => Some("Not obeyed yet.".to_owned()),
-        Support::Unused => Some("Without effect here.".to_owned()),
+        Support::Only(obeyed) => Some(format!("Only {obeyed} is obeyed.")),
+        Support::Meaningless(reason) => Some(format!("Without effect: {reason}")),
+        Support::Refused(reason) => Some(format!("Only the default is taken: {reason}")),
     };
     let sentences: Vec<_> = meaning.map(str::to_owned).into_iter().chain(effect).collect();
     Some(sentences.join(" ")).filter(|text| !text.is_empty())
@@ -243,9 +243,11 @@ mod tests {
 
     #[test]
     fn secrets_are_described_without_their_values() {
-        let broker = settings(&["ssl.key.password=hunter2"]);
-        let described = find(of_broker(&broker), "ssl.key.password");
-        assert_eq!(told(&described), "None Broker [ssl.key.password=hidden]");
+        let definition = table::broker_setting("ssl.key.password").expect("in the table");
+        let value = Some("hunter2".to_owned());
+        let synonyms = vec![Synonym { name: definition.name, value: value.clone(), source: Source::Broker }];
+        let open = Described { definition, value, source: Source::Broker, read_only: true, synonyms };
+        assert_eq!(told(&hide_secrets(open)), "None Broker [ssl.key.password=hidden]");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! What must always hold: the page says what the table says. The test rewrites a stale page and fails.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -17,49 +18,124 @@ Catena reads Apache Kafka's `server.properties` (`catena --config FILE`) and sin
 which win). Names, types, bounds and defaults are those of Apache Kafka 4.4, except the defaults of `listeners`
 (loopback only), `log.dir` and `node.id`, so that it starts without a file.
 
-- A value that a setting does not take ends the start: one line with name, value and reason, exit code 1.
-- A setting of Kafka that Catena does not obey *yet* is checked, shown by `kafka-configs --describe`, and warned about.
-  So is a setting of a topic: stream jobs and tools set many, and must go on working. The warning is in the broker's log.
-- A setting of Kafka for a part that Catena does not have (KRaft controllers, thread pools, Java plug-ins) is warned
-  about and otherwise ignored, so a KRaft `server.properties` works; so is a listener in `controller.listener.names`.
+- A value that a setting does not take ends the start: one line with name, value and reason, exit code 1. The same value is
+  refused with the same words when it is set while the broker runs.
+- A setting without effect here is checked, stored and described all the same, so a KRaft `server.properties` and tools that
+  set much go on working; other values than the default are warned about in the broker's log. So is a listener in
+  `controller.listener.names`.
+- A setting is refused, except with its default, where to ignore it would do harm.
 - An unknown name is warned about, as in Kafka.
-- Exactly one directory can be given in `log.dirs` so far; several are refused.
+
+*Change*: `at once` takes effect while the broker runs, `restart` with the next start. *Tried by*: what can have a value of its own
+in a rollout: each `client` (its requests and connections), each `group`, each `partition`; a setting that only the whole
+`process` can have cannot be tried on a share.
+";
+
+const BROKER_HEAD: &str = "
+## Broker settings
+
+| name | type | default | bounds | change | tried by | meaning |
+|---|---|---|---|---|---|---|
+";
+
+const TOPIC_HEAD: &str = "
+## Topic settings
+
+A topic's value is its own, else that of the first broker setting named here that is set, else the default. All take effect at once.
+
+| name | type | default | bounds | broker settings | tried by | meaning |
+|---|---|---|---|---|---|---|
+";
+
+const INEFFECTIVE_HEAD: &str = "
+## Settings without effect
+
+| why | broker settings | topic settings |
+|---|---|---|
+";
+
+const REFUSED_HEAD: &str = "
+## Refused settings
+
+Only the default is taken.
+
+| why | broker settings | topic settings |
+|---|---|---|
 ";
 
 fn page() -> String {
-    let mut page = INTRODUCTION.to_owned();
-    page += "\n## Broker settings that Catena obeys\n\n| name | type | default | bounds | change | obeyed | meaning |\n|---|---|---|---|---|---|---|\n";
-    let has_effect = |found: &&Definition| matches!(found.support, Support::Honoured | Support::Only(_));
-    for definition in table::broker_settings().iter().filter(has_effect) {
+    let mut page = INTRODUCTION.to_owned() + BROKER_HEAD;
+    for definition in table::broker_settings().iter().filter(|found| has_effect(found)) {
         let [name, kind, default, bounds] = facts(definition);
-        let update = if definition.update == Update::Restart { "restart" } else { "restart (dynamic in Kafka)" };
-        let (obeyed, documentation) = (obeyed(definition.support), definition.documentation);
-        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {update} | {obeyed} | {documentation} |");
+        let (change, grain, meaning) = (change(definition), definition.grain.word(), meaning(definition));
+        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {change} | {grain} | {meaning} |");
     }
-    page += "\n## Topic settings\n\nA topic's value is its own, else that of the first broker setting named here that is set, else the default.\n\n| name | type | default | bounds | broker settings | obeyed | meaning |\n|---|---|---|---|---|---|---|\n";
-    for definition in table::topic_settings() {
+    page += TOPIC_HEAD;
+    for definition in table::topic_settings().iter().filter(|found| has_effect(found)) {
         let [name, kind, default, bounds] = facts(definition);
-        let fallbacks: Vec<_> = definition.fallbacks.iter().map(fallback).collect();
-        let (fallbacks, obeyed) = (fallbacks.join(", "), obeyed(definition.support));
-        let documentation = definition.documentation;
-        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {fallbacks} | {obeyed} | {documentation} |");
+        let (behind, grain, meaning) = (fallbacks(definition), definition.grain.word(), meaning(definition));
+        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {behind} | {grain} | {meaning} |");
     }
-    page += "\n## Group settings\n\nThey govern kinds of groups that Catena does not have yet.\n\n| name | type | default | broker settings | meaning |\n|---|---|---|---|---|\n";
-    for definition in table::group_settings() {
-        let [name, kind, default, _] = facts(definition);
-        let fallbacks: Vec<_> = definition.fallbacks.iter().map(fallback).collect();
-        let (fallbacks, documentation) = (fallbacks.join(", "), definition.documentation);
-        let _ = writeln!(page, "| {name} | {kind} | {default} | {fallbacks} | {documentation} |");
-    }
-    page += "\n## Kafka's settings that are not obeyed yet\n\n";
-    page += &names(Support::Later);
-    page += "\n## Kafka's settings that govern parts Catena does not have\n\n";
-    page += &names(Support::Unused);
+    page += &described("Group settings", table::group_settings());
+    page += &described("Settings of client metrics subscriptions", table::client_metrics_settings());
+    page += INEFFECTIVE_HEAD;
+    page += &by_reason(|support| if let Support::Meaningless(reason) = support { Some(reason) } else { None });
+    page += REFUSED_HEAD;
+    page += &by_reason(|support| if let Support::Refused(reason) = support { Some(reason) } else { None });
     page
 }
 
-fn of(table: &[Definition], support: Support) -> impl Iterator<Item = &Definition> {
-    table.iter().filter(move |definition| definition.support == support)
+fn has_effect(definition: &Definition) -> bool {
+    matches!(definition.support, Support::Honoured | Support::Only(_))
+}
+
+fn change(definition: &Definition) -> &'static str {
+    match (definition.update, definition.update_in_kafka) {
+        (Update::Dynamic, Update::Dynamic) => "at once",
+        (Update::Dynamic, Update::Restart) => "at once (Kafka: restart)",
+        (Update::Restart, Update::Restart) => "restart",
+        (Update::Restart, Update::Dynamic) => "restart (Kafka: at once)",
+    }
+}
+
+fn meaning(definition: &Definition) -> String {
+    match definition.support {
+        Support::Only(value) => format!("{} Only `{value}` is obeyed.", definition.documentation),
+        _ => definition.documentation.to_owned(),
+    }
+}
+
+/// A table of settings of which none has an effect.
+fn described(title: &str, settings: &[Definition]) -> String {
+    let mut text =
+        format!("\n## {title}\n\n| name | type | default | broker settings | meaning | no effect, because |\n");
+    text += "|---|---|---|---|---|---|\n";
+    for definition in settings {
+        let [name, kind, default, _] = facts(definition);
+        let (behind, meaning) = (fallbacks(definition), definition.documentation);
+        let Support::Meaningless(reason) = definition.support else { panic!("{name} has an effect: give it a column") };
+        let _ = writeln!(text, "| {name} | {kind} | {default} | {behind} | {meaning} | {reason} |");
+    }
+    text
+}
+
+/// Rows of reasons with the names of the settings that `reason` says to have it.
+fn by_reason(reason: impl Fn(Support) -> Option<&'static str>) -> String {
+    let settings = table::broker_settings().iter().chain(table::topic_settings());
+    let reasons: BTreeSet<_> = settings.filter_map(|definition| reason(definition.support)).collect();
+    let mut rows = String::new();
+    for why in reasons {
+        let names = |settings: &[Definition]| {
+            let names = settings.iter().filter(|found| reason(found.support) == Some(why));
+            names.map(|found| format!("`{}`", found.name)).collect::<Vec<_>>().join(", ")
+        };
+        let _ = writeln!(rows, "| {why} | {} | {} |", names(table::broker_settings()), names(table::topic_settings()));
+    }
+    rows
+}
+
+fn fallbacks(definition: &Definition) -> String {
+    definition.fallbacks.iter().map(fallback).collect::<Vec<_>>().join(", ")
 }
 
 fn facts(definition: &Definition) -> [String; 4] {
@@ -77,20 +153,6 @@ fn fallback(fallback: &Fallback) -> String {
         1 => format!("`{}`", fallback.name),
         factor => format!("`{}` × {factor}", fallback.name),
     }
-}
-
-fn obeyed(support: Support) -> String {
-    match support {
-        Support::Honoured => "yes".to_owned(),
-        Support::Only(value) => format!("only `{value}`"),
-        Support::Later => "not yet".to_owned(),
-        Support::Unused => "no such part".to_owned(),
-    }
-}
-
-fn names(support: Support) -> String {
-    let names: Vec<_> = of(table::broker_settings(), support).map(|found| format!("`{}`", found.name)).collect();
-    names.join(", ") + "\n"
 }
 
 #[test]

@@ -62,10 +62,15 @@ pub enum ConfigError {
 pub enum Warning {
     /// Neither Kafka nor Catena knows the name.
     Unknown(String),
-    /// Kafka knows the name; Catena does not obey it yet.
-    NotHonouredYet(String),
-    /// Kafka knows the name; it governs something that Catena does not have.
-    Unused(String),
+    /// Kafka knows the name; the value has no effect here.
+    Ineffective {
+        /// The setting.
+        name: String,
+        /// Why; empty when another value would have an effect.
+        reason: &'static str,
+    },
+    /// A setting of one listener, which Kafka may know.
+    OfListener(String),
     /// A listener for KRaft controllers, which Catena does not have.
     ControllerListener(String),
 }
@@ -74,8 +79,9 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(name) => write!(f, "configuration {name} is unknown and ignored"),
-            Self::NotHonouredYet(name) => write!(f, "configuration {name} is known to Kafka but not honoured yet"),
-            Self::Unused(name) => write!(f, "configuration {name} has no meaning here and is ignored"),
+            Self::Ineffective { name, reason: "" } => write!(f, "the value of configuration {name} has no effect here"),
+            Self::Ineffective { name, reason } => write!(f, "configuration {name} has no effect here: {reason}"),
+            Self::OfListener(name) => write!(f, "configuration {name} is for one listener and ignored"),
             Self::ControllerListener(name) => {
                 write!(f, "listener {name} is for KRaft controllers, which do not exist here, and is ignored")
             }

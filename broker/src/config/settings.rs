@@ -40,7 +40,7 @@ impl Settings {
                 warnings.push(unknown(name));
                 continue;
             };
-            let value = value::check(definition, &text)?;
+            let value = value::check_supported(definition, &text)?;
             warnings.extend(warning(definition, &value));
             settings.given.insert(definition.name, value);
         }
@@ -105,15 +105,16 @@ fn read_file(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
 const LISTENER_PREFIX: &str = "listener.name.";
 
 fn warning(definition: &Definition, value: &str) -> Option<Warning> {
-    match definition.support {
-        _ if definition.obeys(value) => None,
-        Support::Unused => Some(Warning::Unused(definition.name.to_owned())),
-        Support::Honoured | Support::Only(_) | Support::Later => {
-            Some(Warning::NotHonouredYet(definition.name.to_owned()))
-        }
+    if !definition.ignores(value) {
+        return None;
     }
+    let reason = match definition.support {
+        Support::Meaningless(reason) => reason,
+        Support::Honoured | Support::Only(_) | Support::Refused(_) => "",
+    };
+    Some(Warning::Ineffective { name: definition.name.to_owned(), reason })
 }
 
 fn unknown(name: String) -> Warning {
-    if name.starts_with(LISTENER_PREFIX) { Warning::NotHonouredYet(name) } else { Warning::Unknown(name) }
+    if name.starts_with(LISTENER_PREFIX) { Warning::OfListener(name) } else { Warning::Unknown(name) }
 }

@@ -57,18 +57,21 @@ fn a_kraft_server_properties_starts_with_warnings() {
                 log.dirs=/tmp/kraft-combined-logs\noffsets.topic.replication.factor=1\nno.such.name=1\n";
     let Loaded { config, warnings } = load_file(file, &[]).expect("starts");
     assert_eq!(config.listeners.len(), 1);
-    let unused = |name: &str| Warning::Unused(name.to_owned());
-    let later = |name: &str| Warning::NotHonouredYet(name.to_owned());
+    let kraft = "There is no KRaft controller.";
     let expected = [
-        unused("controller.listener.names"),
-        unused("controller.quorum.voters"),
-        later("inter.broker.listener.name"),
-        Warning::Unknown("no.such.name".to_owned()),
-        unused("num.network.threads"),
-        unused("process.roles"),
-        Warning::ControllerListener("CONTROLLER".to_owned()),
+        format!("configuration controller.listener.names has no effect here: {kraft}"),
+        format!("configuration controller.quorum.voters has no effect here: {kraft}"),
+        "configuration inter.broker.listener.name has no effect here: \
+         There is one broker: it leads everything, and nothing is replicated."
+            .to_owned(),
+        "configuration no.such.name is unknown and ignored".to_owned(),
+        "configuration offsets.topic.replication.factor has no effect here: \
+         There is one broker: it leads everything, and nothing is replicated."
+            .to_owned(),
+        format!("configuration process.roles has no effect here: {kraft}"),
+        "listener CONTROLLER is for KRaft controllers, which do not exist here, and is ignored".to_owned(),
     ];
-    assert_eq!(warnings, expected);
+    assert_eq!(warnings.iter().map(Warning::to_string).collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -93,6 +96,16 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
             "default.replication.factor=0",
             "Invalid value 0 for configuration default.replication.factor: \
              Value must be at least 1 and at most 32767",
+        ),
+        (
+            "authorizer.class.name=org.example.Strict",
+            "Invalid value org.example.Strict for configuration authorizer.class.name: \
+             There are no access control lists yet; everybody could do everything.",
+        ),
+        (
+            "ssl.keystore.password=hunter2",
+            "Invalid value [hidden] for configuration ssl.keystore.password: There is neither TLS nor authentication \
+             yet; clients would be less protected than the value says.",
         ),
         ("no-equals-sign", "the override 'no-equals-sign' is not of the form name=value"),
     ];

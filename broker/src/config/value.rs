@@ -19,6 +19,18 @@ pub fn check(definition: &Definition, text: &str) -> Result<String, InvalidValue
         .map_err(|reason| refusal(definition, trimmed, reason))
 }
 
+/// Checks `text` as `check` does, and that the setting is not one that is refused here.
+///
+/// # Errors
+/// `InvalidValue` with Kafka's reason, or that of the table.
+pub fn check_supported(definition: &Definition, text: &str) -> Result<String, InvalidValue> {
+    let value = check(definition, text)?;
+    match definition.refuses(&value) {
+        Some(reason) => Err(invalid(definition, &value, reason)),
+        None => Ok(value),
+    }
+}
+
 fn refusal(definition: &Definition, text: &str, reason: String) -> InvalidValue {
     match definition.bounds {
         // This validator of Kafka's sees the whole list, and names the setting once more.

@@ -279,9 +279,9 @@ fn created(topic: &Topic) -> Created {
     let unobeyed = topic
         .configs
         .iter()
-        .filter(|(name, value)| table::topic_setting(name).is_some_and(|found| !found.obeys(value)));
+        .filter(|(name, value)| table::topic_setting(name).is_some_and(|found| found.ignores(value)));
     for (setting, _) in unobeyed.filter(|_| !is_internal(&topic.name)) {
-        warn!(topic = topic.name, setting, "the topic has a setting that is not obeyed yet");
+        warn!(topic = topic.name, setting, "the topic has a setting without effect");
     }
     Created { id: topic.id, partitions, configs: topic.configs.clone() }
 }
