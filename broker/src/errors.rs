@@ -7,6 +7,8 @@
 use catena_protocol::error_code::ErrorCode;
 use catena_storage::{AppendError, DeleteRecordsError, MoveError, ReadError, StoreError, TopicError};
 
+use crate::config::change::AlterError;
+use crate::config::change::error::{BrokerRule, ClientMetricsRule, GroupRule, TopicRule};
 use crate::config::describe::ResourceError;
 use crate::fetch::{FetchError, SessionError};
 use crate::groups::GroupError;
@@ -227,5 +229,64 @@ pub fn config_resource(error: &ResourceError) -> ErrorCode {
         | ResourceError::NoSubscription
         | ResourceError::NoGroup
         | ResourceError::TooMany => ErrorCode::InvalidRequest,
+    }
+}
+
+/// What a client is told about settings that are not changed.
+pub fn alteration(error: &AlterError) -> ErrorCode {
+    match error {
+        AlterError::NotAList { .. } | AlterError::TooLong { .. } | AlterError::Value(_) => {
+            ErrorCode::InvalidConfig
+        }
+        AlterError::RemarkNotSet(_) | AlterError::NotAVersion(_) | AlterError::VersionOfSeveral => {
+            ErrorCode::InvalidRequest
+        }
+        AlterError::OtherVersion { .. } => ErrorCode::InvalidUpdateVersion,
+        AlterError::Topic(rule) => altered_topic(rule),
+        AlterError::Broker(rule) => altered_broker(rule),
+        AlterError::Group(rule) => altered_group(rule),
+        AlterError::ClientMetrics(rule) => altered_subscription(rule),
+    }
+}
+
+fn altered_topic(rule: &TopicRule) -> ErrorCode {
+    match rule {
+        TopicRule::NoName => ErrorCode::InvalidRequest,
+        TopicRule::Name(error) => topic_name(error),
+        TopicRule::Unknown(_) => ErrorCode::UnknownTopicOrPartition,
+        TopicRule::Configs(_) => ErrorCode::InvalidConfig,
+    }
+}
+
+fn altered_broker(rule: &BrokerRule) -> ErrorCode {
+    match rule {
+        BrokerRule::NotAList { .. } => ErrorCode::InvalidConfig,
+        BrokerRule::NotANumber(_)
+        | BrokerRule::Other { .. }
+        | BrokerRule::Restart(_)
+        | BrokerRule::WithoutListener(_)
+        | BrokerRule::PerBroker(_)
+        | BrokerRule::Unknown(_)
+        | BrokerRule::Secret(_)
+        | BrokerRule::Refused { .. }
+        | BrokerRule::Unresolvable(_) => ErrorCode::InvalidRequest,
+    }
+}
+
+fn altered_group(rule: &GroupRule) -> ErrorCode {
+    match rule {
+        GroupRule::NoName => ErrorCode::InvalidRequest,
+        GroupRule::Unknown(_) | GroupRule::Below { .. } | GroupRule::Above { .. } | GroupRule::NotAbove { .. } => {
+            ErrorCode::InvalidConfig
+        }
+    }
+}
+
+fn altered_subscription(rule: &ClientMetricsRule) -> ErrorCode {
+    match rule {
+        ClientMetricsRule::Match(_) => ErrorCode::InvalidConfig,
+        ClientMetricsRule::NoName | ClientMetricsRule::Unknown(_) | ClientMetricsRule::Interval(_) => {
+            ErrorCode::InvalidRequest
+        }
     }
 }

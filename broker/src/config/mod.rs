@@ -15,6 +15,7 @@ use std::time::Duration;
 use catena_storage::{CleanerOptions, LogConfig, ProducerLimits};
 
 pub mod bounds;
+pub mod change;
 pub mod definition;
 pub mod describe;
 #[cfg(test)]

@@ -65,6 +65,11 @@ pub fn topic_setting(name: &str) -> Option<&'static Definition> {
     find(&TOPIC, name)
 }
 
+/// The groups' setting of that name.
+pub fn group_setting(name: &str) -> Option<&'static Definition> {
+    find(&GROUP, name)
+}
+
 fn find(table: &'static [Definition], name: &str) -> Option<&'static Definition> {
     table.binary_search_by(|definition| definition.name.cmp(name)).ok().map(|found| &table[found])
 }

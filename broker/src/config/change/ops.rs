@@ -1,0 +1,142 @@
+//! Operations on values, before anybody asks whether the result makes sense.
+//!
+//! What must always hold: each setting that is named in an alteration is touched once; what an operation makes of a
+//! list depends on nothing but the list and the operation.
+//!
+//! Source: Apache Kafka, `ConfigurationControlManager.incrementalAlterConfigResource`, `legacyAlterConfigResource`.
+
+use std::collections::BTreeMap;
+
+use super::{AlterError, Ask, Change, Op, REASON, VERSION, Values};
+
+/// An alteration without what is only said about it.
+pub struct Asked {
+    /// The settings.
+    pub ask: Ask,
+    /// Why.
+    pub reason: Option<String>,
+    /// The version that the changed setting must have now.
+    pub expected_version: Option<u64>,
+}
+
+/// Takes the names that are not settings out of an alteration.
+pub fn without_remarks(ask: &Ask) -> Result<Asked, AlterError> {
+    let mut remarks = Remarks::default();
+    let ask = match ask {
+        Ask::Incremental(ops) => {
+            let kept = ops.iter().filter_map(|(name, op)| remarks.take(name, set_value(op), (name, op)));
+            Ask::Incremental(kept.map(|(name, op)| (name.clone(), op.clone())).collect())
+        }
+        Ask::Replace(values) => {
+            let kept = values.iter().filter_map(|(name, value)| remarks.take(name, Some(value), (name, value)));
+            Ask::Replace(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+    };
+    let Remarks { reason, version } = remarks;
+    let reason = reason.map(|text| text.ok_or(AlterError::RemarkNotSet(REASON))).transpose()?;
+    let version = version.map(|text| text.ok_or(AlterError::RemarkNotSet(VERSION))).transpose()?;
+    let number = |text: String| text.trim().parse().map_err(|_| AlterError::NotAVersion(text));
+    Ok(Asked { ask, reason, expected_version: version.map(number).transpose()? })
+}
+
+fn set_value(op: &Op) -> Option<&String> {
+    match op {
+        Op::Set(value) => Some(value),
+        Op::Delete | Op::Append(_) | Op::Subtract(_) => None,
+    }
+}
+
+/// What is said about a change; the inner `None` is a remark that is not set but deleted or appended to.
+#[derive(Default)]
+struct Remarks {
+    reason: Option<Option<String>>,
+    version: Option<Option<String>>,
+}
+
+impl Remarks {
+    /// Keeps a remark, gives everything else back.
+    fn take<T>(&mut self, name: &str, value: Option<&String>, entry: T) -> Option<T> {
+        match name {
+            REASON => self.reason = Some(value.cloned()),
+            VERSION => self.version = Some(value.cloned()),
+            _ => return Some(entry),
+        }
+        None
+    }
+}
+
+/// What a kind of resource says about the settings of lists.
+pub struct Lists<'a> {
+    /// Whether a setting of that name is a list.
+    pub is_list: &'a dyn Fn(&str) -> bool,
+    /// What a list is when the resource does not set it.
+    pub behind: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// The values that named settings get, by name, as they were given; `None` takes the value away. Settings that a
+/// replacement does not name lose theirs.
+///
+/// # Errors
+/// `NotAList`.
+pub fn touched(own: &Values, ask: &Ask, lists: &Lists<'_>) -> Result<BTreeMap<String, Option<String>>, AlterError> {
+    match ask {
+        Ask::Incremental(ops) => {
+            let one = |(name, op): &(String, Op)| Ok((name.clone(), result(own, name, op, lists)?));
+            ops.iter().map(one).collect()
+        }
+        Ask::Replace(values) => {
+            let mut touched: BTreeMap<_, _> = own.keys().map(|name| (name.clone(), None)).collect();
+            touched.extend(values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
+            Ok(touched)
+        }
+    }
+}
+
+fn result(own: &Values, name: &str, op: &Op, lists: &Lists<'_>) -> Result<Option<String>, AlterError> {
+    let items = |verb| {
+        if !(lists.is_list)(name) {
+            return Err(AlterError::NotAList { verb, setting: name.to_owned() });
+        }
+        let list = own.get(name).cloned().or_else(|| (lists.behind)(name)).unwrap_or_default();
+        Ok(list.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>())
+    };
+    match op {
+        Op::Set(value) => Ok(Some(value.clone())),
+        Op::Delete => Ok(None),
+        Op::Append(more) => items("APPEND").map(|list| Some(with(list, more))),
+        Op::Subtract(less) => items("SUBTRACT").map(|list| Some(without(list, less))),
+    }
+}
+
+fn with(list: Vec<String>, more: &str) -> String {
+    let new = |item: &&str| !list.iter().any(|held| held == item);
+    let new: Vec<_> = more.split(',').filter(new).map(str::to_owned).collect();
+    [list, new].concat().join(",")
+}
+
+fn without(mut list: Vec<String>, less: &str) -> String {
+    for item in less.split(',') {
+        if let Some(at) = list.iter().position(|held| held == item) {
+            list.remove(at);
+        }
+    }
+    list.join(",")
+}
+
+/// The settings that end with another value than they have; with `again`, also those that are set to what they have.
+pub fn changes(own: &Values, touched: BTreeMap<String, Option<String>>, again: bool) -> Vec<Change> {
+    let differs = |(name, value): &(String, Option<String>)| again || own.get(name) != value.as_ref();
+    touched.into_iter().filter(differs).map(|(setting, value)| Change { setting, value }).collect()
+}
+
+/// All values that the resource ends with.
+pub fn resulting(own: &Values, touched: &BTreeMap<String, Option<String>>) -> Values {
+    let mut values = own.clone();
+    for (name, value) in touched {
+        match value {
+            Some(value) => values.insert(name.clone(), value.clone()),
+            None => values.remove(name),
+        };
+    }
+    values
+}
