@@ -235,9 +235,7 @@ pub fn config_resource(error: &ResourceError) -> ErrorCode {
 /// What a client is told about settings that are not changed.
 pub fn alteration(error: &AlterError) -> ErrorCode {
     match error {
-        AlterError::NotAList { .. } | AlterError::TooLong { .. } | AlterError::Value(_) => {
-            ErrorCode::InvalidConfig
-        }
+        AlterError::NotAList { .. } | AlterError::TooLong { .. } | AlterError::Value(_) => ErrorCode::InvalidConfig,
         AlterError::RemarkNotSet(_) | AlterError::NotAVersion(_) | AlterError::VersionOfSeveral => {
             ErrorCode::InvalidRequest
         }
