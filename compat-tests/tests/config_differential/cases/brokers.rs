@@ -1,0 +1,139 @@
+//! Settings of a broker and of all brokers.
+
+use serde_json::Value;
+
+use crate::verbs::*;
+
+/// Changes of one broker that are made.
+pub fn good() -> Vec<Value> {
+    let b = |settings: &[(&str, &str)]| shows(BROKER, "1", settings);
+    vec![
+        describe(BROKER, "", None),
+        alter(BROKER, "1", &[set("message.max.bytes", "2000000")]),
+        b(&[("message.max.bytes", "2000000")]),
+        alter(BROKER, "1", &[set("message.max.bytes", "2000000")]),
+        alter(BROKER, "1", &[set("log.retention.ms", " 70000 "), set("log.preallocate", "TRUE")]),
+        b(&[("log.retention.hours", "168"), ("log.preallocate", "true"), ("log.retention.ms", "70000")]),
+        check(BROKER, "1", &[set("message.max.bytes", "3000000")]),
+        b(&[("message.max.bytes", "2000000")]),
+        alter(BROKER, "1", &[append("log.cleanup.policy", "compact")]),
+        b(&[("log.cleanup.policy", "delete,compact")]),
+        alter(BROKER, "1", &[subtract("log.cleanup.policy", "delete")]),
+        b(&[("log.cleanup.policy", "compact")]),
+        alter(BROKER, "1", &[delete("log.cleanup.policy"), delete("log.flush.interval.ms")]),
+        b(&[("log.cleanup.policy", "delete")]),
+        replace(BROKER, "1", &[("log.segment.bytes", Some("2097152"))]),
+        b(&[("message.max.bytes", "1048588"), ("log.segment.bytes", "2097152")]),
+        alter(BROKER, "1", &[set("max.connections", "1000"), set("background.threads", "12")]),
+        b(&[("max.connections", "1000"), ("background.threads", "12")]),
+        alter(BROKER, "1", &[set("leader.replication.throttled.rate", "1000")]),
+        alter(BROKER, "01", &[set("message.max.bytes", "1500000")]),
+        describe(BROKER, "01", Some(&["message.max.bytes"])),
+        describe(BROKER, "1", Some(&["message.max.bytes"])),
+        replace(BROKER, "01", &[]),
+        replace(BROKER, "1", &[]),
+        b(&[("max.connections", "2147483647"), ("background.threads", "10"), ("log.segment.bytes", "1073741824")]),
+        describe(BROKER, "1", Some(&["message.max.bytes", "log.retention.ms", "leader.replication.throttled.rate"])),
+    ]
+}
+
+/// Changes of one broker that are refused.
+pub fn bad() -> Vec<Value> {
+    let long = "x".repeat(40_000);
+    let refused: Vec<Vec<Step>> = vec![
+        vec![set("no.such.setting", "1")],
+        vec![delete("no.such.setting")],
+        vec![append("no.such.setting", "1")],
+        vec![subtract("no.such.setting", "1")],
+        vec![set("num.partitions", "3")],
+        vec![set("num.partitions", "x")],
+        vec![delete("num.partitions")],
+        vec![set("num.partitions", "3"), set("message.max.bytes", "x")],
+        vec![set("broker.id", "2")],
+        vec![set("log.dirs", "/tmp/x")],
+        vec![set("message.max.bytes", "x")],
+        vec![set("message.max.bytes", "-1")],
+        vec![set("message.max.bytes", "")],
+        vec![set("log.cleanup.policy", "shrink")],
+        vec![append("log.cleanup.policy", "shrink")],
+        vec![set("log.cleanup.policy", "")],
+        vec![append("message.max.bytes", "1")],
+        vec![subtract("message.max.bytes", "1")],
+        vec![("message.max.bytes", SET, None)],
+        vec![("message.max.bytes", 9, Some("5"))],
+        vec![set("message.max.bytes", "5"), set("message.max.bytes", "6")],
+        vec![set("message.max.bytes", "5"), set("log.retention.ms", "x")],
+        vec![set("compression.type", &long)],
+        vec![set("log.cleaner.threads", "0")],
+        vec![set("log.cleaner.threads", "100")],
+        vec![set("num.io.threads", "1")],
+        vec![set("num.io.threads", "100")],
+        vec![set("background.threads", "1000")],
+        vec![set("ssl.keystore.location", "/tmp/x")],
+        vec![set("ssl.keystore.password", "secret")],
+        vec![set("log.local.retention.ms", "9999999999")],
+        vec![set("min.insync.replicas", "0")],
+        vec![set("log.retention.ms", "0")],
+        vec![set("listeners", "PLAINTEXT://127.0.0.1:1")],
+        vec![set("max.connections.per.ip.overrides", "x")],
+        vec![set("group.max.session.timeout.ms", "1")],
+    ];
+    let state = || describe(BROKER, "1", Some(&["message.max.bytes", "log.retention.ms", "num.partitions"]));
+    let mut calls = Vec::new();
+    for steps in &refused {
+        calls.push(alter(BROKER, "1", steps));
+        if steps.len() > 1 {
+            calls.push(state());
+        }
+    }
+    for name in ["2", "-1", "x", "1.0", "1 "] {
+        calls.push(alter(BROKER, name, &[set("message.max.bytes", "5")]));
+        calls.push(replace(BROKER, name, &[("message.max.bytes", Some("5"))]));
+    }
+    calls.extend([
+        replace(BROKER, "1", &[("num.partitions", Some("5"))]),
+        replace(BROKER, "1", &[("message.max.bytes", None)]),
+        replace(BROKER, "1", &[("message.max.bytes", Some("x"))]),
+        state(),
+    ]);
+    calls
+}
+
+/// Changes of what all brokers get.
+pub fn defaults() -> Vec<Value> {
+    let all = |settings: &[(&str, &str)]| shows(BROKER, "", settings);
+    let b = |settings: &[(&str, &str)]| shows(BROKER, "1", settings);
+    vec![
+        alter(BROKER, "", &[set("message.max.bytes", "3000000")]),
+        all(&[("message.max.bytes", "3000000")]),
+        b(&[("message.max.bytes", "3000000")]),
+        describe(BROKER, "", None),
+        topic("of-all", &[("max.message.bytes", "5")]),
+        shows(TOPIC, "of-all", &[("max.message.bytes", "5")]),
+        alter(TOPIC, "of-all", &[delete("max.message.bytes")]),
+        shows(TOPIC, "of-all", &[("max.message.bytes", "3000000")]),
+        alter(BROKER, "1", &[set("message.max.bytes", "4000000")]),
+        b(&[("message.max.bytes", "4000000")]),
+        shows(TOPIC, "of-all", &[("max.message.bytes", "4000000")]),
+        describe(BROKER, "", None),
+        alter(BROKER, "1", &[delete("message.max.bytes")]),
+        b(&[("message.max.bytes", "3000000")]),
+        alter(BROKER, "", &[set("log.retention.hours", "5")]),
+        all(&[("log.retention.hours", "5")]),
+        shows(TOPIC, "of-all", &[("retention.ms", "18000000")]),
+        b(&[("log.retention.ms", "null"), ("log.retention.hours", "5")]),
+        alter(BROKER, "1", &[set("log.retention.minutes", "7")]),
+        b(&[("log.retention.hours", "5"), ("log.retention.minutes", "7")]),
+        shows(TOPIC, "of-all", &[("retention.ms", "420000")]),
+        alter(BROKER, "1", &[delete("log.retention.minutes")]),
+        shows(TOPIC, "of-all", &[("retention.ms", "18000000")]),
+        alter(BROKER, "", &[set("ssl.keystore.location", "/tmp/x")]),
+        alter(BROKER, "", &[set("num.partitions", "3")]),
+        alter(BROKER, "", &[set("listeners", "PLAINTEXT://127.0.0.1:1")]),
+        alter(BROKER, "", &[set("message.max.bytes", "x")]),
+        alter(BROKER, "", &[set("message.max.bytes", "5"), append("log.retention.ms", "5")]),
+        replace(BROKER, "", &[]),
+        shows(TOPIC, "of-all", &[("max.message.bytes", "1048588"), ("retention.ms", "604800000")]),
+        describe(BROKER, "", None),
+    ]
+}

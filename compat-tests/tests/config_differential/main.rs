@@ -1,0 +1,44 @@
+//! Changes of settings, asked of Catena and of Apache Kafka 4.4.0 in the same words: their answers must be equal, and
+//! so must be what both describe afterwards. What may differ stands in [`stage::DIFFERENCES`], with the reason.
+
+mod cases;
+mod stage;
+mod verbs;
+
+use stage::assert_alike;
+
+#[test]
+fn topics_are_changed_alike() {
+    assert_alike(&cases::topics::good());
+}
+
+#[test]
+fn topics_are_not_changed_alike() {
+    assert_alike(&cases::topics::bad());
+}
+
+/// In one test, since the brokers' settings are shared by the tests of this file.
+#[test]
+fn brokers_are_changed_alike() {
+    assert_alike(&[cases::brokers::good(), cases::brokers::bad(), cases::brokers::defaults()].concat());
+}
+
+#[test]
+fn groups_are_changed_alike() {
+    assert_alike(&cases::groups::calls());
+}
+
+#[test]
+fn subscriptions_of_client_metrics_are_changed_alike() {
+    assert_alike(&cases::client_metrics::calls());
+}
+
+#[test]
+fn levels_of_loggers_are_changed_alike() {
+    assert_alike(&cases::loggers::calls());
+}
+
+#[test]
+fn requests_are_read_alike() {
+    assert_alike(&cases::requests::calls());
+}
