@@ -12,7 +12,11 @@ pub fn calls() -> Vec<Value> {
     let mut calls = vec![
         alter(GROUP, g, &[set("consumer.session.timeout.ms", "50000")]),
         shows(GROUP, g, &[("consumer.session.timeout.ms", "50000")]),
-        alter(GROUP, g, &[set("consumer.heartbeat.interval.ms", " 6000 "), set("share.isolation.level", "read_committed")]),
+        alter(
+            GROUP,
+            g,
+            &[set("consumer.heartbeat.interval.ms", " 6000 "), set("share.isolation.level", "read_committed")],
+        ),
         shows(GROUP, g, &[("share.isolation.level", "read_committed"), ("consumer.heartbeat.interval.ms", "6000")]),
         describe(GROUP, g, None),
         list(1, &[GROUP]),
