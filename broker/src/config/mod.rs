@@ -28,6 +28,7 @@ pub mod record;
 mod resolve;
 pub mod resource;
 pub mod settings;
+pub mod state;
 pub mod table;
 #[cfg(test)]
 mod tests;
