@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use catena_storage::Storage;
 
 use crate::config::Config;
-use crate::config::live::Live;
+use crate::config::live::{Current, Live};
+use crate::config::owner::Configs;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
@@ -20,6 +21,8 @@ pub struct Broker {
     pub node_id: i32,
     /// The settings that run.
     pub live: Live,
+    /// What can be changed of them.
+    pub configs: Configs,
     /// Topics, partition logs and the catalog.
     pub storage: Arc<Storage>,
     /// Creating, deleting, describing topics; auto-creation.
@@ -89,6 +92,11 @@ impl Broker {
     /// The settings of all that take part in no rollout. What serves one client uses those of its `RequestContext`.
     pub fn config(&self) -> Arc<Config> {
         self.live.current().config.clone()
+    }
+
+    /// Lets `config` run instead of what runs now.
+    pub fn put_in_force(&self, config: Config) {
+        self.live.replace(Current { config: Arc::new(config) });
     }
 
     /// The address told to clients that came in by `listener`.

@@ -25,27 +25,26 @@ pub enum Found<'a> {
     Unreadable,
 }
 
-/// Gives what stands in `log` from offset `from` to `to`, oldest first; returns where the next reading begins. Blocking.
+/// Gives what stands in `log` from offset `at` to `to`, oldest first, and moves `at` behind what was given. Blocking.
 ///
 /// # Errors
 /// When the log cannot be read.
 pub fn read(
     log: &PartitionLog,
-    from: i64,
+    at: &mut i64,
     to: i64,
     up_to: ReadUpTo,
     give: &mut dyn FnMut(Found),
-) -> Result<i64, ReadError> {
-    let mut at = from;
-    while at < to {
-        let slice = log.read(at, READ_BYTES, true, up_to)?;
-        let next = read_slice(&slice.bytes, at, give);
-        if next <= at {
-            return Err(ReadError::Corrupt { offset: at });
+) -> Result<(), ReadError> {
+    while *at < to {
+        let slice = log.read(*at, READ_BYTES, true, up_to)?;
+        let next = read_slice(&slice.bytes, *at, give);
+        if next <= *at {
+            return Err(ReadError::Corrupt { offset: *at });
         }
-        at = next;
+        *at = next;
     }
-    Ok(at)
+    Ok(())
 }
 
 /// Gives what stands in whole batches from offset `from` on, and the offset after the last batch.

@@ -15,11 +15,12 @@ use rustix::process::{Resource, Rlimit};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use crate::broker::{AdvertisedListener, Broker};
 use crate::config::live::Live;
+use crate::config::owner::{Configs, Owner};
 use crate::config::{self, Config, ConfigError};
 use crate::dispatch;
 use crate::fetch::{ColdReads, FetchSessions};
@@ -125,10 +126,13 @@ impl Server {
             ..StorageOptions::default()
         };
         let dirs = config.data_dirs.clone();
-        let opened = tokio::task::spawn_blocking(move || Storage::open(&dirs, options)).await;
+        let opened = spawn_blocking(move || Storage::open(&dirs, options)).await;
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
-        let (broker, stop) = assemble(config, storage, advertised)?;
+        let (configs, owner) = Configs::new(config.settings.clone(), config.node_id);
+        let (owner, storage, config) = load(owner, storage).await?;
+        let (broker, stop) = assemble(config, storage, configs, advertised)?;
+        tokio::spawn(owner.run(broker.clone()));
         broker.groups.load();
         tokio::spawn(producers::look_after(broker.clone(), broker.config().producers));
         let config = broker.config();
@@ -181,14 +185,21 @@ impl Server {
             self.listeners.abort_all();
         }
         let storage = self.broker.storage.clone();
-        let done = tokio::task::spawn_blocking(move || storage.shutdown()).await.map_err(io::Error::other)?;
+        let done = spawn_blocking(move || storage.shutdown()).await.map_err(io::Error::other)?;
         done.map_err(ServerError::Shutdown)
     }
+}
+
+/// Reads what was changed while earlier starts ran.
+async fn load(mut owner: Owner, storage: Arc<Storage>) -> Result<(Owner, Arc<Storage>, Config), ServerError> {
+    let load = move || owner.load(&storage).map(|config| (owner, storage, config));
+    Ok(spawn_blocking(load).await.map_err(io::Error::other)??)
 }
 
 fn assemble(
     config: Config,
     storage: Arc<Storage>,
+    configs: Configs,
     advertised: Vec<AdvertisedListener>,
 ) -> io::Result<(Arc<Broker>, Stop)> {
     let (stop, stopping) = Stopping::new();
@@ -204,6 +215,7 @@ fn assemble(
         advertised,
         stopping,
         storage,
+        configs,
         node_id: config.node_id,
         live: Live::new(config),
     };

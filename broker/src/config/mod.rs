@@ -21,8 +21,11 @@ pub mod describe;
 #[cfg(test)]
 mod docs;
 pub mod error;
+pub mod layers;
 pub mod listeners;
 pub mod live;
+pub mod log;
+pub mod owner;
 pub mod properties;
 pub mod record;
 mod resolve;

@@ -47,6 +47,17 @@ impl Settings {
         Ok((settings, warnings))
     }
 
+    /// These settings under values that win. Names that the table does not know, and values that their settings do not
+    /// take, are left out.
+    #[must_use]
+    pub fn under(&self, values: &BTreeMap<String, String>) -> Self {
+        let mut given = self.given.clone();
+        let known = values.iter().filter_map(|(name, value)| Some((table::broker_setting(name)?, value)));
+        let checked = known.filter_map(|(setting, value)| Some((setting.name, value::check(setting, value).ok()?)));
+        given.extend(checked);
+        Self { given }
+    }
+
     /// The value that was given for a setting, if any.
     pub fn given(&self, name: &str) -> Option<&str> {
         self.given.get(name).map(String::as_str)

@@ -46,7 +46,8 @@ impl GroupLog for Arc<PartitionLog> {
         let mut skipped = 0;
         let offsets = self.offsets();
         let mut give = |found: Found| replay_one(found, apply, &mut skipped);
-        internal_log::read(self, offsets.log_start, offsets.log_end, ReadUpTo::LogEnd, &mut give)?;
+        let mut at = offsets.log_start;
+        internal_log::read(self, &mut at, offsets.log_end, ReadUpTo::LogEnd, &mut give)?;
         if skipped > 0 {
             error!(
                 partition = self.index(),

@@ -137,11 +137,24 @@ impl Topics {
     /// # Errors
     /// What keeps it from being made.
     pub async fn offsets_topic(&self) -> Result<Arc<Topic>, AutoCreateError> {
-        if let Some(topic) = self.storage.topic(name::CONSUMER_OFFSETS) {
+        self.internal_topic(self.offsets_topic.clone()).await
+    }
+
+    /// The topic that keeps configuration; made if it is not there yet.
+    ///
+    /// # Errors
+    /// What keeps it from being made.
+    pub async fn config_topic(&self) -> Result<Arc<Topic>, AutoCreateError> {
+        self.internal_topic(config_topic()).await
+    }
+
+    async fn internal_topic(&self, request: TopicRequest) -> Result<Arc<Topic>, AutoCreateError> {
+        if let Some(topic) = self.storage.topic(&request.name) {
             return Ok(topic);
         }
-        let outcome = self.create(vec![self.offsets_topic.clone()], false).await.pop();
-        self.made(name::CONSUMER_OFFSETS, outcome)
+        let name = request.name.clone();
+        let outcome = self.create(vec![request], false).await.pop();
+        self.made(&name, outcome)
     }
 
     /// Deletes the topics that a request names; what it names twice is answered once.
@@ -195,6 +208,8 @@ impl Topics {
     fn auto_creatable(&self, name: &str, allowed: bool) -> Result<TopicRequest, AutoCreateError> {
         name::check(name)?;
         match name {
+            // Who may make topics may begin a rollout, also where other topics do not come by themselves.
+            name::CONFIG if allowed => Ok(config_topic()),
             _ if !self.auto_create || !allowed => Err(AutoCreateError::NotThere),
             name::CONSUMER_OFFSETS => Ok(self.offsets_topic.clone()),
             // Nobody here would write to them.
@@ -232,20 +247,29 @@ impl deletion::Catalog for Topics {
     }
 }
 
-/// As Kafka's `GroupCoordinatorService.groupMetadataTopicConfigs`; one copy, whatever the default for topics is.
+/// As Kafka's `GroupCoordinatorService.groupMetadataTopicConfigs`.
 fn offsets_topic(partitions: i32, segment_bytes: i32) -> TopicRequest {
-    let config = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
-    TopicRequest {
-        name: name::CONSUMER_OFFSETS.to_owned(),
-        partitions,
-        replication_factor: 1,
-        assignments: Vec::new(),
-        configs: vec![
-            config("cleanup.policy", "compact"),
-            config("compression.type", "producer"),
-            config("segment.bytes", &segment_bytes.to_string()),
-        ],
-    }
+    let configs = [("compression.type", "producer"), ("segment.bytes", &segment_bytes.to_string())];
+    compacted_topic(name::CONSUMER_OFFSETS, partitions, &configs)
+}
+
+/// Control and canary. What is compacted is older than 90 days, so that the log tells the history; it is never compressed,
+/// so that what a producer compressed can be read back like the rest.
+fn config_topic() -> TopicRequest {
+    let configs = [
+        ("compression.type", "uncompressed"),
+        ("max.message.bytes", "8388608"),
+        ("min.compaction.lag.ms", "7776000000"),
+        ("segment.bytes", "104857600"),
+    ];
+    compacted_topic(name::CONFIG, 2, &configs)
+}
+
+/// A topic that the broker keeps for itself; one copy, whatever the default for topics is.
+fn compacted_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> TopicRequest {
+    let config = |(name, value): &(&str, &str)| ((*name).to_owned(), Some((*value).to_owned()));
+    let configs = [("cleanup.policy", "compact")].iter().chain(configs).map(config).collect();
+    TopicRequest { name: name.to_owned(), partitions, replication_factor: 1, assignments: Vec::new(), configs }
 }
 
 /// Plans against the topics there are now, and creates what the plan allows. Blocking.

@@ -11,6 +11,8 @@ use thiserror::Error;
 pub const LENGTH_MAX: usize = 249;
 /// Where groups keep committed offsets and their members.
 pub const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+/// Where configuration is kept that changes while the broker runs.
+pub const CONFIG: &str = "__config";
 /// Where transactions will keep their state.
 pub const TRANSACTION_STATE: &str = "__transaction_state";
 /// Where share groups will keep their state.
@@ -57,7 +59,7 @@ fn is_legal(byte: u8) -> bool {
 
 /// Whether the topic is one of the coordinators' own.
 pub fn is_internal(name: &str) -> bool {
-    [CONSUMER_OFFSETS, TRANSACTION_STATE, SHARE_GROUP_STATE].contains(&name)
+    [CONFIG, CONSUMER_OFFSETS, TRANSACTION_STATE, SHARE_GROUP_STATE].contains(&name)
 }
 
 /// What stands for a name and all that collide with it, if any can: names that differ only in `.` and `_` are one

@@ -1,0 +1,102 @@
+//! The topic `__config` as a log: records in, records back.
+//!
+//! What must always hold: what belongs together is one batch, so that a crash leaves all of it or nothing. What is given
+//! out is durable, in the order of each partition, each record once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use catena_protocol::records::BatchBuilder;
+use catena_storage::{AppendError, Appended, ReadError, ReadUpTo, StoreError, Topic};
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use crate::config::record::Record;
+use crate::config::state::Side;
+use crate::internal_log::{self, Found};
+
+/// Why a change is not kept.
+#[derive(Debug, Clone, Error)]
+pub enum NotKept {
+    /// The topic cannot be made.
+    #[error("__config cannot be made: {0}")]
+    NoTopic(String),
+    /// The records are more than one batch may hold.
+    #[error("the change is too large to be kept as one")]
+    TooLarge,
+    /// The store cannot do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log refuses its owner's records: a mistake of ours.
+    #[error("the change was not taken: {0}")]
+    Refused(String),
+}
+
+/// The log, and how far it was read.
+#[derive(Clone)]
+pub struct ConfigLog {
+    topic: Arc<Topic>,
+    next: [i64; 2],
+}
+
+impl ConfigLog {
+    /// The log in `topic`, to be read from its beginning.
+    pub fn new(topic: Arc<Topic>) -> Self {
+        let start = |side: Side| topic.partitions.get(side.index()).map_or(0, |log| log.offsets().log_start);
+        Self { next: Side::BOTH.map(start), topic }
+    }
+
+    /// Which topic it is.
+    pub fn topic(&self) -> &Arc<Topic> {
+        &self.topic
+    }
+
+    /// Wakes `waiter` whenever there is more to read.
+    pub fn notify(&self, waiter: &Arc<Notify>) {
+        self.topic.partitions.iter().for_each(|log| log.notify_on_advance(waiter));
+    }
+
+    /// Appends records that belong together.
+    ///
+    /// # Errors
+    /// Why nothing was appended.
+    pub fn append(&self, side: Side, records: &[Record], now_ms: i64) -> Result<Appended, NotKept> {
+        let log = self.topic.partitions.get(side.index()).ok_or(NotKept::NoTopic("it has no partition".to_owned()))?;
+        log.append_run(&[batch(records, now_ms)?], now_ms).map_err(|error| match error {
+            AppendError::TooLarge { .. } | AppendError::LargerThanSegment { .. } => NotKept::TooLarge,
+            AppendError::Store(error) => error.into(),
+            other => NotKept::Refused(other.to_string()),
+        })
+    }
+
+    /// Gives what has become durable since the last time. Blocking.
+    ///
+    /// # Errors
+    /// What cannot be read is tried again the next time.
+    pub fn read(&mut self, give: &mut dyn FnMut(Side, Found)) -> Result<(), ReadError> {
+        for side in Side::BOTH {
+            let Some(log) = self.topic.partitions.get(side.index()) else { continue };
+            let (offsets, next) = (log.offsets(), &mut self.next[side.index()]);
+            *next = (*next).max(offsets.log_start);
+            let mut give = |found: Found| give(side, found);
+            internal_log::read(log, next, offsets.high_watermark, ReadUpTo::HighWatermark, &mut give)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out what cannot be read now.
+    pub fn skip(&mut self) {
+        for side in Side::BOTH {
+            self.next[side.index()] =
+                self.topic.partitions.get(side.index()).map_or(0, |log| log.offsets().high_watermark);
+        }
+    }
+}
+
+fn batch(records: &[Record], now_ms: i64) -> Result<Bytes, NotKept> {
+    let mut batch = BatchBuilder::new();
+    for (key, value) in records.iter().filter_map(Record::encode) {
+        batch.push(now_ms, Some(&key), value.as_deref());
+    }
+    batch.build().map_err(|_| NotKept::TooLarge)
+}
