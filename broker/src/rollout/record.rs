@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::record::{Author, FORMAT};
 use crate::config::resource::{Resource, ResourceKind};
+use crate::rollout::verdict::OnDoubt;
 
 /// Places of units: the CRC-32 of a unit's id modulo this.
 pub const PLACES: u32 = 1_000_000;
@@ -88,17 +89,6 @@ pub struct Metric {
     /// By how much it may be worse; in the metric's own measure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
-}
-
-/// What doubt means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnDoubt {
-    /// The value is not taken.
-    #[default]
-    Reject,
-    /// The value is taken.
-    Approve,
 }
 
 /// What the author wants done with a rollout.
