@@ -1,12 +1,13 @@
 //! The one place where the parts of a broker are put together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use catena_storage::Storage;
 
 use crate::config::Config;
-use crate::config::live::{Current, Live};
+use crate::config::live::Live;
+use crate::rollout::arms::{Seat, Trials, Unit, place_of_group, place_of_partition};
 use crate::config::owner::Configs;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
@@ -72,6 +73,10 @@ pub struct ApiVersionRange {
 pub struct RequestContext {
     /// The settings that apply to this client.
     pub config: Arc<Config>,
+    /// The rollouts that run.
+    pub trials: Option<Arc<Trials>>,
+    /// The asking unit's seat in them, once it is known.
+    pub seat: OnceLock<Seat>,
     /// The request's `client_id`; empty when null.
     pub client_id: Arc<str>,
     /// The peer's address, as groups describe it: `/127.0.0.1`.
@@ -94,13 +99,27 @@ impl Broker {
         self.live.current().config.clone()
     }
 
-    /// Lets `config` run instead of what runs now.
-    pub fn put_in_force(&self, config: Config) {
-        self.live.replace(Current { config: Arc::new(config) });
-    }
-
     /// The address told to clients that came in by `listener`.
     pub fn advertised(&self, listener: &str) -> Option<&AdvertisedListener> {
         self.advertised.iter().find(|advertised| *advertised.name == *listener)
+    }
+}
+
+impl RequestContext {
+    /// The settings that apply to a group; the request counts as the group's from now on.
+    pub fn config_of_group(&self, group_id: &str) -> Arc<Config> {
+        match self.trials.as_ref().filter(|trials| trials.unit == Unit::Group) {
+            Some(trials) => {
+                let seat = self.seat.get_or_init(|| Seat::new(trials.clone(), place_of_group(group_id)));
+                seat.config().unwrap_or(&self.config).clone()
+            }
+            None => self.config.clone(),
+        }
+    }
+
+    /// The seat of a partition, while partitions try something.
+    pub fn seat_of_partition(&self, topic: &str, index: i32) -> Option<Seat> {
+        let trials = self.trials.as_ref().filter(|trials| trials.unit == Unit::Partition)?;
+        Some(Seat::new(trials.clone(), place_of_partition(topic, u32::try_from(index).ok()?)))
     }
 }

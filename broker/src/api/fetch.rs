@@ -25,6 +25,8 @@ use uuid::Uuid;
 
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
+use crate::rollout::arms::{Seat, Trials, Unit, place_of_partition};
+use crate::rollout::tally::Answered;
 use crate::fetch::{
     FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, Reads, SessionError,
     SessionRequest, TopicKey, Want,
@@ -34,22 +36,33 @@ use crate::fetch::{
 const IDS_SINCE: i16 = 13;
 const READ_COMMITTED: i8 = 1;
 const UNKNOWN: i64 = -1;
+/// This API's key.
+const FETCH: i16 = 1;
 const NO_REPLICA: i32 = -1;
 
 type FetchResponse = catena_protocol::messages::fetch::FetchResponse<Bytes>;
+
+/// The answer to a fetch.
+pub struct Outcome {
+    /// The response.
+    pub response: FetchResponse,
+    /// Whether it was waited for, as the client asked.
+    pub waited: bool,
+}
 
 /// Opens the session and returns the wait for records.
 pub fn start(
     broker: &Arc<Broker>,
     context: &RequestContext,
     request: FetchRequest,
-) -> impl Future<Output = FetchResponse> + Send + 'static {
+) -> impl Future<Output = Outcome> + Send + 'static {
     let by_id = context.api_version >= IDS_SINCE;
     let committed = request.isolation_level == READ_COMMITTED;
     let limits = limits(context, &request);
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let opened = broker.fetch_sessions.open(session_request(request, by_id));
     let broker = broker.clone();
+    let trials = context.trials.clone().filter(|trials| trials.unit == Unit::Partition);
     async move {
         let fetched = match opened {
             Ok(opened) => {
@@ -60,9 +73,28 @@ pub fn start(
             Err(error) => Err(error),
         };
         match fetched {
-            Ok(fetched) => respond(fetched, committed),
-            Err(error) => refuse(error),
+            Ok(fetched) => {
+                trials.inspect(|trials| count(&broker, trials, &fetched));
+                Outcome { waited: fetched.waited, response: respond(fetched, committed) }
+            }
+            Err(error) => Outcome { waited: false, response: refuse(error) },
         }
+    }
+}
+
+/// Counts for each partition what it gave. How long that took depends on the others of the request.
+fn count(broker: &Broker, trials: &Arc<Trials>, fetched: &Fetched) {
+    for PartitionAnswer { key, result } in &fetched.partitions {
+        let by_id = |id| broker.storage.topic_by_id(id).map(|topic| topic.name.clone());
+        let topic = match &key.topic {
+            TopicKey::Name(name) => Some(name.to_string()),
+            TopicKey::Id(id) => by_id(*id),
+        };
+        let (Some(topic), Ok(index)) = (topic, u32::try_from(key.partition)) else { continue };
+        let records = result.as_ref().ok().and_then(|read| read.records.as_ref());
+        let bytes = records.map_or(0, |slice| slice.bytes.len());
+        let seat = Seat::new(trials.clone(), place_of_partition(&topic, index));
+        seat.answered(Answered { key: FETCH, failed: result.is_err(), took: None, bytes });
     }
 }
 

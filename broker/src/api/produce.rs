@@ -27,12 +27,17 @@ use catena_protocol::messages::produce::{
 };
 use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, StoreError, Topic};
 use kafka_protocol::protocol::StrBytes;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
+use crate::rollout::arms::Seat;
+use crate::rollout::tally::Answered;
 
+/// This API's key.
+const PRODUCE: i16 = 0;
 /// Codec id of zstd, and the version since which it is allowed.
 const ZSTD: i16 = 4;
 const ZSTD_SINCE: i16 = 7;
@@ -64,7 +69,8 @@ pub fn start(
 ) -> impl Future<Output = Outcome> + Send + 'static {
     let acks = request.acks;
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let mut batch = Batch { broker, context, now_ms: broker.now_ms(), acks, tickets: Vec::new() };
+    let begun = Instant::now();
+    let mut batch = Batch { broker, context, now_ms: broker.now_ms(), acks, begun, tickets: Vec::new() };
     let responses = request.topic_data.into_iter().enumerate().map(|(at, topic)| batch.topic(at, topic)).collect();
     let tickets = batch.tickets;
     async move {
@@ -72,8 +78,8 @@ pub fn start(
         if acks == NONE {
             return if has_error(&response) { Outcome::Close } else { Outcome::Silent };
         }
-        for (topic, partition, ticket) in tickets {
-            if let Err((error, why)) = wait(ticket, deadline).await {
+        for Ticket { topic, partition, wait } in tickets {
+            if let Err((error, why)) = wait.until(deadline).await {
                 let answer = &mut response.responses[topic].partition_responses[partition];
                 answer.error_code = error.code();
                 answer.error_message = why.map(StrBytes::from_string);
@@ -83,12 +89,45 @@ pub fn start(
     }
 }
 
-async fn wait(ticket: CommitTicket, deadline: Instant) -> Result<(), (ErrorCode, Option<String>)> {
-    match tokio::time::timeout_at(deadline, ticket.durable()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err((errors::store(&error), want(&error))),
-        Err(_) => Err((ErrorCode::RequestTimedOut, None)),
+/// What is waited for, and where its answer stands in the response.
+struct Ticket {
+    topic: usize,
+    partition: usize,
+    wait: Wait,
+}
+
+/// A wait for durability. While partitions try something each is timed on its own: the slow do not count for the others.
+enum Wait {
+    Here(CommitTicket),
+    Timed(JoinHandle<Result<(), StoreError>>),
+}
+
+impl Wait {
+    fn timed(ticket: CommitTicket, seat: Seat, begun: Instant, bytes: usize) -> Self {
+        Self::Timed(tokio::spawn(async move {
+            let durable = ticket.durable().await;
+            seat.answered(answered(durable.is_err(), begun, bytes));
+            durable
+        }))
     }
+
+    async fn until(self, deadline: Instant) -> Result<(), (ErrorCode, Option<String>)> {
+        let durable = async {
+            match self {
+                Self::Here(ticket) => ticket.durable().await,
+                Self::Timed(task) => task.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string().into()))),
+            }
+        };
+        match tokio::time::timeout_at(deadline, durable).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err((errors::store(&error), want(&error))),
+            Err(_) => Err((ErrorCode::RequestTimedOut, None)),
+        }
+    }
+}
+
+fn answered(failed: bool, begun: Instant, bytes: usize) -> Answered {
+    Answered { key: PRODUCE, failed, took: Some(begun.elapsed()), bytes }
 }
 
 /// A producer that has to wait for room should know; Kafka has no text here.
@@ -110,8 +149,8 @@ struct Batch<'a> {
     context: &'a RequestContext,
     now_ms: i64,
     acks: i16,
-    /// What to wait for, by position in the response.
-    tickets: Vec<(usize, usize, CommitTicket)>,
+    begun: Instant,
+    tickets: Vec<Ticket>,
 }
 
 /// Why a partition's batch was not appended.
@@ -129,10 +168,16 @@ impl Batch<'_> {
         };
         let mut answers = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
-            let result = self.append(topic.as_deref(), partition.index, partition.records.unwrap_or_default());
+            let (index, records) = (partition.index, partition.records.unwrap_or_default());
+            let seat = topic.as_ref().ok().and_then(|topic| self.context.seat_of_partition(&topic.name, index));
+            let bytes = records.len();
+            let result = self.append(topic.as_deref(), index, records);
             answers.push(match result {
-                Ok(appended) => self.appended(at, answers.len(), partition.index, appended),
-                Err(refusal) => refused(topic.as_deref().ok(), partition.index, &refusal),
+                Ok(appended) => self.appended((at, answers.len()), index, appended, seat.map(|seat| (seat, bytes))),
+                Err(refusal) => {
+                    seat.inspect(|seat| seat.answered(answered(true, self.begun, 0)));
+                    refused(topic.as_deref().ok(), index, &refusal)
+                }
             });
         }
         TopicProduceResponse { name: data.name, topic_id: data.topic_id, partition_responses: answers }
@@ -166,7 +211,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn appended(&mut self, topic: usize, partition: usize, index: i32, appended: Appended) -> PartitionProduceResponse {
+    fn appended(
+        &mut self,
+        (topic, partition): (usize, usize),
+        index: i32,
+        appended: Appended,
+        seat: Option<(Seat, usize)>,
+    ) -> PartitionProduceResponse {
         let answer = PartitionProduceResponse {
             index,
             base_offset: appended.base_offset,
@@ -174,9 +225,17 @@ impl Batch<'_> {
             log_start_offset: appended.log_start,
             ..PartitionProduceResponse::default()
         };
-        if self.acks == ALL || (self.acks == LEADER && !appended.crash_safe) {
-            self.tickets.push((topic, partition, appended.commit));
-        }
+        let waits = self.acks == ALL || (self.acks == LEADER && !appended.crash_safe);
+        let wait = match seat {
+            Some((seat, bytes)) if waits => Wait::timed(appended.commit, seat, self.begun, bytes),
+            Some((seat, bytes)) => {
+                seat.answered(answered(false, self.begun, bytes));
+                return answer;
+            }
+            None if waits => Wait::Here(appended.commit),
+            None => return answer,
+        };
+        self.tickets.push(Ticket { topic, partition, wait });
         answer
     }
 }

@@ -8,12 +8,15 @@ use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
 
 use crate::config::Config;
+use crate::rollout::arms::Trials;
 
 /// What runs now.
 #[derive(Debug)]
 pub struct Current {
     /// What applies to all that take part in no rollout.
     pub config: Arc<Config>,
+    /// The rollouts that run, if any do.
+    pub trials: Option<Arc<Trials>>,
 }
 
 /// The place where what runs now is found.
@@ -26,7 +29,7 @@ pub struct Watched(Cache<Arc<ArcSwap<Current>>, Arc<Current>>);
 impl Live {
     /// Begins with what a start resolved.
     pub fn new(config: Arc<Config>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(Current { config })))
+        Self(Arc::new(ArcSwap::from_pointee(Current { config, trials: None })))
     }
 
     /// What runs now.

@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::broker::Broker;
 use crate::config::change::{self, AlterError, Alteration, Plan, Values, View};
 use crate::config::layers::Layers;
+use crate::config::live::Current;
 use crate::config::log::{ConfigLog, NotKept};
 use crate::config::record::{Author, FORMAT, Record, SettingKey, SettingValue};
 use crate::config::resource::{Resource, ResourceKind};
@@ -398,7 +399,7 @@ fn take(state: &mut State, side: Side, found: Found) -> Changed {
 /// Lets the broker run with what is known.
 fn put_in_force(known: &Known, broker: &Broker) {
     match known.layers().in_force() {
-        Ok(config) => broker.put_in_force(config),
+        Ok(config) => broker.live.replace(Current { config: Arc::new(config), trials: None }),
         Err(why) => error!("the settings file cannot be used any more: {why}"),
     }
 }

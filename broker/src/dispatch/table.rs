@@ -74,7 +74,7 @@ macro_rules! queued {
 /// As `queued`, with records in the response.
 macro_rules! fetched {
     ($key:literal $module:ident) => {
-        begun!($key $module, |broker, call, response| call.reply_with_records(&broker, response))
+        begun!($key $module, |broker, call, fetched| call.reply_with_records(&broker, fetched.response, fetched.waited))
     };
 }
 

@@ -46,6 +46,8 @@ pub struct Fetched {
     pub session_id: i32,
     /// The partitions there is something to say about.
     pub partitions: Vec<PartitionAnswer>,
+    /// Whether it was waited for, as the client asked.
+    pub waited: bool,
 }
 
 /// What one partition gives.
@@ -68,7 +70,7 @@ impl Poll {
         stopping: Stopping,
         metrics: &Arc<Metrics>,
     ) -> Result<Fetched, SessionError> {
-        let pass = self.wait(reads, stopping, metrics).await?;
+        let (pass, waited) = self.wait(reads, stopping, metrics).await?;
         let partitions = self.with_set(|set, incremental| conclude(set, pass, incremental))?;
         count(&partitions, metrics);
         let session_id = match self.opened {
@@ -76,7 +78,7 @@ impl Poll {
             Opened::Full(set) => sessions.create(set, self.by_id).unwrap_or(0),
             Opened::Incremental(session) => session.id,
         };
-        Ok(Fetched { session_id, partitions })
+        Ok(Fetched { session_id, partitions, waited })
     }
 
     async fn wait(
@@ -84,11 +86,11 @@ impl Poll {
         reads: Reads<'_>,
         mut stopping: Stopping,
         metrics: &Arc<Metrics>,
-    ) -> Result<Pass, SessionError> {
+    ) -> Result<(Pass, bool), SessionError> {
         let limits = self.limits;
         let first = self.look(reads, None).await?;
         if first.is_enough(&limits) || self.is_empty()? || Instant::now() >= self.deadline {
-            return Ok(first);
+            return Ok((first, false));
         }
         drop(first);
         let _waiting = metrics.fetch_waits();
@@ -99,12 +101,12 @@ impl Poll {
             advanced.as_mut().enable();
             let pass = self.look(reads, Some(&waiter)).await?;
             if pass.is_enough(&limits) {
-                return Ok(pass);
+                return Ok((pass, true));
             }
             tokio::select! {
                 () = advanced => {}
-                () = tokio::time::sleep_until(self.deadline) => return Ok(pass),
-                () = stopping.wait() => return Ok(pass),
+                () = tokio::time::sleep_until(self.deadline) => return Ok((pass, true)),
+                () = stopping.wait() => return Ok((pass, true)),
             }
         }
     }
