@@ -7,13 +7,13 @@ use catena_storage::Storage;
 
 use crate::config::Config;
 use crate::config::live::Live;
-use crate::rollout::arms::{Seat, Trials, Unit, place_of_group, place_of_partition};
 use crate::config::owner::Configs;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
 use crate::lifecycle::Stopping;
 use crate::metrics::Metrics;
+use crate::rollout::arms::{Seat, Trials, Unit, place_of_group, place_of_partition};
 use crate::topics::Topics;
 
 /// What every API handler can reach. Each part owns its own state and locks.
@@ -42,6 +42,8 @@ pub struct Broker {
     pub advertised: Vec<AdvertisedListener>,
     /// The APIs that are answered.
     pub apis: Vec<ApiVersionRange>,
+    /// Kafka's name of an API that is answered.
+    pub api_name: fn(i16) -> Option<&'static str>,
     /// Says when the broker stops.
     pub stopping: Stopping,
 }

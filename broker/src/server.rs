@@ -212,6 +212,7 @@ fn assemble(
         metrics: Arc::new(Metrics::default()),
         heavy: HeavyWork::default(),
         apis: dispatch::versions(),
+        api_name: dispatch::name,
         advertised,
         stopping,
         storage,

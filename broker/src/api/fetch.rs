@@ -25,12 +25,12 @@ use uuid::Uuid;
 
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
-use crate::rollout::arms::{Seat, Trials, Unit, place_of_partition};
-use crate::rollout::tally::Answered;
 use crate::fetch::{
     FetchError, Fetched, Limits, PartitionAnswer, PartitionKey, PartitionRecords, Poll, Reads, SessionError,
     SessionRequest, TopicKey, Want,
 };
+use crate::rollout::arms::{Seat, Trials, Unit, place_of_partition};
+use crate::rollout::tally::Answered;
 
 /// The version since which topics are named by id.
 const IDS_SINCE: i16 = 13;

@@ -115,7 +115,9 @@ impl Wait {
         let durable = async {
             match self {
                 Self::Here(ticket) => ticket.durable().await,
-                Self::Timed(task) => task.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string().into()))),
+                Self::Timed(task) => {
+                    task.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string().into())))
+                }
             }
         };
         match tokio::time::timeout_at(deadline, durable).await {

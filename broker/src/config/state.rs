@@ -165,6 +165,12 @@ impl State {
         decided.map(|(name, _)| name.as_str())
     }
 
+    /// The rollouts and verdicts alone.
+    #[must_use]
+    pub fn clone_rollouts(&self) -> Self {
+        Self { rollouts: self.rollouts.clone(), verdicts: self.verdicts.clone(), ..Self::default() }
+    }
+
     /// A rollout as it stands in the canary partition.
     pub fn rollout(&self, name: &str) -> Option<&Standing> {
         self.rollouts.get(name)

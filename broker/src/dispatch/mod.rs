@@ -28,7 +28,7 @@ use crate::reply::Reply;
 use crate::rollout::arms::{Seat, Unit, place_of_client};
 use crate::rollout::tally::Answered;
 
-pub use table::{names, versions};
+pub use table::{name, names, versions};
 
 /// Key of ApiVersions, the one API that is answered in any version.
 const API_VERSIONS: i16 = 18;
@@ -103,7 +103,13 @@ struct Seen {
 impl Client {
     /// The peer at `peer`, connected to the listener of this name.
     pub fn new(peer: SocketAddr, listener: Arc<str>, live: &Live) -> Self {
-        Self { host: format!("/{}", peer.ip()).into(), listener, last_id: "".into(), watched: live.watch(), seen: Seen::by("", live.current()) }
+        Self {
+            host: format!("/{}", peer.ip()).into(),
+            listener,
+            last_id: "".into(),
+            watched: live.watch(),
+            seen: Seen::by("", live.current()),
+        }
     }
 
     fn context(&mut self, client_id: &str, api_version: i16) -> RequestContext {

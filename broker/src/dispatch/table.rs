@@ -151,6 +151,11 @@ pub fn versions() -> Vec<ApiVersionRange> {
     TABLE.iter().map(advertised).collect()
 }
 
+/// The name of an API.
+pub fn name(key: i16) -> Option<&'static str> {
+    find(key).map(|entry| entry.name)
+}
+
 /// Keys and names of all rows.
 pub fn names() -> impl Iterator<Item = (i16, &'static str)> {
     TABLE.iter().map(|entry| (entry.key, entry.name))

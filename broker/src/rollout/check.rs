@@ -3,6 +3,7 @@
 //! What must always hold: what passes could be made a change of control at once, all of it, by the rules of such changes; and
 //! every part of it can have another value for the same kind of unit.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -10,6 +11,7 @@ use thiserror::Error;
 use super::arms::Unit;
 use super::record::{Metric as MetricRecord, Rollout, Tried};
 use super::verdict::{Metric, MetricError, MetricRule, Plan};
+use crate::config::change::{Alteration, Ask, Op};
 use crate::config::definition::{Definition, Grain, Support};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::table;
@@ -73,27 +75,32 @@ pub struct Checked {
     pub plan: Plan,
 }
 
-/// Checks a rollout; `allowed` says whether the changes of one resource could be made now.
+/// Checks a rollout; `allowed` says whether an alteration could be made now.
 ///
 /// # Errors
 /// `RolloutError`.
 pub fn check(
     name: &str,
     rollout: &Rollout,
-    allowed: &dyn Fn(&Resource, &[&Tried]) -> Result<(), String>,
+    allowed: &dyn Fn(&Alteration) -> Result<(), String>,
 ) -> Result<Checked, RolloutError> {
     check_name(name)?;
     check_numbers(rollout)?;
     let unit = unit(&rollout.changes)?;
-    let mut resources: Vec<Resource> = rollout.changes.iter().filter_map(Tried::resource).collect();
-    resources.sort();
-    resources.dedup();
-    for resource in resources {
-        let of = |tried: &&Tried| tried.resource().as_ref() == Some(&resource);
-        let changes: Vec<&Tried> = rollout.changes.iter().filter(of).collect();
-        allowed(&resource, &changes).map_err(RolloutError::Refused)?;
-    }
+    alterations(rollout).iter().try_for_each(allowed).map_err(RolloutError::Refused)?;
     Ok(Checked { unit, plan: plan(rollout)? })
+}
+
+/// What approval comes to: one alteration for each resource.
+pub fn alterations(rollout: &Rollout) -> Vec<Alteration> {
+    let mut by_resource: BTreeMap<Resource, Vec<(String, Op)>> = BTreeMap::new();
+    for tried in &rollout.changes {
+        let op = tried.value.clone().map_or(Op::Delete, Op::Set);
+        let Some(resource) = tried.resource() else { continue };
+        by_resource.entry(resource).or_default().push((tried.setting.clone(), op));
+    }
+    let alteration = |(resource, ops)| Alteration { resource, ask: Ask::Incremental(ops) };
+    by_resource.into_iter().map(alteration).collect()
 }
 
 fn check_name(name: &str) -> Result<(), RolloutError> {
@@ -223,8 +230,9 @@ mod tests {
     }
 
     fn outcome(name: &str, rollout: &Rollout) -> Result<Unit, String> {
-        let allowed = |_: &Resource, changes: &[&Tried]| match changes[0].value.as_deref() {
-            Some("wrong") => Err("not such a value".to_owned()),
+        let wrong = Ask::Incremental(vec![("fetch.max.bytes".to_owned(), Op::Set("wrong".to_owned()))]);
+        let allowed = |asked: &Alteration| match &asked.ask {
+            ask if *ask == wrong => Err("not such a value".to_owned()),
             _ => Ok(()),
         };
         check(name, rollout, &allowed).map(|checked| checked.unit).map_err(|error| error.to_string())

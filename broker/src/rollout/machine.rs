@@ -168,9 +168,9 @@ impl Machine {
         }
     }
 
-    /// Whether any rollout runs.
-    pub fn is_idle(&self) -> bool {
-        self.runs.is_empty()
+    /// The rollouts that run: name, where the record stands, unit and arm.
+    pub fn running(&self) -> impl Iterator<Item = (&str, i64, Unit, Arm)> {
+        self.runs.iter().map(|(name, run)| (name.as_str(), run.offset, run.unit, run.arm))
     }
 
     fn figures(&self, name: &str) -> Option<Judgement> {

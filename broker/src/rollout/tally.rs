@@ -62,11 +62,7 @@ impl Default for Tally {
 
 impl Default for ApiTally {
     fn default() -> Self {
-        Self {
-            requests: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            latency: [const { AtomicU64::new(0) }; BUCKETS],
-        }
+        Self { requests: AtomicU64::new(0), errors: AtomicU64::new(0), latency: [const { AtomicU64::new(0) }; BUCKETS] }
     }
 }
 
@@ -164,7 +160,8 @@ mod tests {
     #[test]
     fn what_was_counted_is_given_out_once() {
         let tally = Tally::default();
-        let answered = |failed, micros| Answered { key: 0, failed, took: Some(Duration::from_micros(micros)), bytes: 7 };
+        let answered =
+            |failed, micros| Answered { key: 0, failed, took: Some(Duration::from_micros(micros)), bytes: 7 };
         tally.answered(1, answered(false, 10));
         tally.answered(1, answered(true, 20));
         tally.answered(9, Answered { took: None, ..answered(false, 0) });

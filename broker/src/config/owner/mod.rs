@@ -10,35 +10,42 @@
 //! Alter -> plan (pure) -> one batch per resource -> durable -> catch_up: read back -> State::apply -> parts -> answer
 //! ```
 
+mod alter;
+mod known;
+mod rollouts;
+
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
-use catena_storage::{LogConfig, ReadError, Storage, Topic};
-use jiff::Timestamp;
+use catena_storage::{ReadError, Storage};
 use thiserror::Error;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::broker::Broker;
-use crate::config::change::{self, AlterError, Alteration, Plan, Values, View};
-use crate::config::layers::Layers;
-use crate::config::live::Current;
+use crate::config::change::{AlterError, Alteration};
 use crate::config::log::{ConfigLog, NotKept};
-use crate::config::record::{Author, FORMAT, Record, SettingKey, SettingValue};
+use crate::config::record::{Author, Record};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::{Changed, Side, State};
-use crate::config::topic::{TopicConfigs, log_config};
 use crate::config::{Config, ConfigError};
 use crate::internal_log::Found;
 use crate::topics::name::CONFIG;
+
+pub use known::Known;
+
+use rollouts::Conductor;
 
 /// Changes that may wait for the owner.
 const QUEUED_MAX: usize = 1024;
 /// How soon what could not be read is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often the arms are compared.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Why an alteration was not made.
 #[derive(Debug, Clone, Error)]
@@ -60,29 +67,22 @@ pub struct Configs {
     queue: mpsc::Sender<Message>,
 }
 
-/// What is known to those who ask.
-pub struct Known {
-    fixed: Settings,
-    node_id: i32,
-    state: RwLock<State>,
-    wake: Arc<Notify>,
-}
-
 /// The other end: the task.
 pub struct Owner {
     known: Arc<Known>,
     queue: mpsc::Receiver<Message>,
     log: Option<ConfigLog>,
     unread: bool,
+    conductor: Conductor,
 }
 
 enum Message {
-    Alter(Ask, oneshot::Sender<Vec<Result<(), AlterFailed>>>),
+    Alter(Request, oneshot::Sender<Vec<Result<(), AlterFailed>>>),
     TopicDeleted(String, Uuid),
 }
 
 /// What somebody wants changed.
-struct Ask {
+struct Request {
     alterations: Vec<Alteration>,
     only_check: bool,
     author: Author,
@@ -98,9 +98,10 @@ struct Effects {
 impl Configs {
     /// What the settings of a start say, and nothing else yet.
     pub fn new(fixed: Settings, node_id: i32) -> (Self, Owner) {
-        let known = Arc::new(Known { fixed, node_id, state: RwLock::default(), wake: Arc::default() });
+        let known = Arc::new(Known::new(fixed, node_id));
         let (queue, messages) = mpsc::channel(QUEUED_MAX);
-        let owner = Owner { known: known.clone(), queue: messages, log: None, unread: false };
+        let owner =
+            Owner { known: known.clone(), queue: messages, log: None, unread: false, conductor: Conductor::default() };
         (Self { known, queue }, owner)
     }
 
@@ -113,7 +114,7 @@ impl Configs {
     ) -> Vec<Result<(), AlterFailed>> {
         let count = alterations.len();
         let (to, answer) = oneshot::channel();
-        let sent = self.queue.send(Message::Alter(Ask { alterations, only_check, author }, to)).await;
+        let sent = self.queue.send(Message::Alter(Request { alterations, only_check, author }, to)).await;
         let stopping = || (0..count).map(|_| Err(AlterFailed::Stopping)).collect();
         if sent.is_err() { stopping() } else { answer.await.unwrap_or_else(|_| stopping()) }
     }
@@ -127,59 +128,6 @@ impl Configs {
     /// What is known.
     pub fn known(&self) -> &Arc<Known> {
         &self.known
-    }
-}
-
-impl Known {
-    /// The state, for a look. Not to be held.
-    pub fn state(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The broker's settings, layer by layer.
-    pub fn layers(&self) -> Layers {
-        Layers::of(&self.fixed, &self.state(), self.node_id)
-    }
-
-    /// What a topic sets itself: what it was created with, under what it was given since.
-    pub fn topic_configs(&self, name: &str, id: Uuid, created: &TopicConfigs) -> TopicConfigs {
-        let state = self.state();
-        let Some(entries) = state.of_topic(name, id) else { return created.clone() };
-        let mut configs = created.clone();
-        for (setting, entry) in entries {
-            match &entry.value {
-                Some(value) => drop(configs.insert(setting.clone(), value.clone())),
-                None => drop(configs.remove(setting)),
-            }
-        }
-        configs
-    }
-
-    /// What a resource sets itself; of topics, what `storage` has of that name.
-    pub fn own(&self, resource: &Resource, storage: &Storage) -> Values {
-        match resource.kind {
-            ResourceKind::Topic => storage
-                .topic(&resource.name)
-                .map(|topic| self.topic_configs(&topic.name, topic.id, &topic.configs))
-                .unwrap_or_default(),
-            ResourceKind::Broker | ResourceKind::Group | ResourceKind::ClientMetrics => self.state().values(resource),
-        }
-    }
-
-    /// Gives the logs of a topic the settings that it has now.
-    fn refresh_logs(&self, storage: &Storage, topic: &str, defaults: &LogConfig) {
-        let Some(topic) = storage.topic(topic) else { return };
-        let configs = self.topic_configs(&topic.name, topic.id, &topic.configs);
-        topic.partitions.iter().for_each(|log| log.set_config(log_config(&configs, defaults)));
-    }
-
-    /// Somebody writes to the topic: the owner should look.
-    pub fn written(&self) {
-        self.wake.notify_one();
     }
 }
 
@@ -203,9 +151,12 @@ impl Owner {
     /// Serves until the broker stops.
     pub async fn run(mut self, broker: Arc<Broker>) {
         let mut stopping = broker.stopping.clone();
+        let mut second = tokio::time::interval(SECOND);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.find_log(&broker.storage);
             self.catch_up(&broker);
+            self.conduct(&broker).await;
             let wake = self.known.wake.clone();
             tokio::select! {
                 biased;
@@ -215,6 +166,7 @@ impl Owner {
                     None => return,
                 },
                 () = wake.notified() => {}
+                _ = second.tick(), if self.conductor.measures() => self.conductor.measure(&broker),
                 () = tokio::time::sleep(RETRY), if self.unread => self.read_again(&broker),
             }
         }
@@ -222,93 +174,12 @@ impl Owner {
 
     async fn handle(&mut self, broker: &Broker, message: Message) {
         match message {
-            Message::Alter(ask, to) => {
-                let answers = self.alter(broker, ask).await;
+            Message::Alter(request, to) => {
+                let answers = self.alter(broker, request).await;
                 // Whoever asked may be gone; what was changed stays changed.
                 let _ = to.send(answers);
             }
             Message::TopicDeleted(name, id) => self.topic_deleted(broker, &name, id).await,
-        }
-    }
-
-    async fn alter(&mut self, broker: &Broker, ask: Ask) -> Vec<Result<(), AlterFailed>> {
-        let mut answers = Vec::with_capacity(ask.alterations.len());
-        for alteration in &ask.alterations {
-            answers.push(self.alter_one(broker, alteration, &ask).await);
-        }
-        answers
-    }
-
-    async fn alter_one(&mut self, broker: &Broker, alteration: &Alteration, ask: &Ask) -> Result<(), AlterFailed> {
-        let plan = self.plan(broker, alteration)?;
-        if ask.only_check || plan.changes.is_empty() {
-            return Ok(());
-        }
-        let topic = (alteration.resource.kind == ResourceKind::Topic)
-            .then(|| broker.storage.topic(&alteration.resource.name))
-            .flatten();
-        let records = self.records(&alteration.resource, topic.as_deref(), plan, &ask.author)?;
-        self.keep(broker, Side::Control, &records).await?;
-        info!(resource = %alteration.resource, by = ask.author.principal, "configuration changed");
-        Ok(())
-    }
-
-    fn plan(&self, broker: &Broker, alteration: &Alteration) -> Result<Plan, AlterError> {
-        let resource = &alteration.resource;
-        let layers = self.known.layers();
-        let own = self.known.own(resource, &broker.storage);
-        let view = View {
-            node_id: self.known.node_id,
-            fixed: &layers.fixed,
-            all_brokers: &layers.all_brokers,
-            this_broker: &layers.this_broker,
-            own: &own,
-            exists: resource.kind != ResourceKind::Topic || broker.storage.topic(&resource.name).is_some(),
-        };
-        change::plan(&view, alteration)
-    }
-
-    fn records(
-        &self,
-        resource: &Resource,
-        topic: Option<&Topic>,
-        plan: Plan,
-        author: &Author,
-    ) -> Result<Vec<Record>, AlterError> {
-        let state = self.known.state();
-        let time = Timestamp::now();
-        let of_another = topic.is_some_and(|topic| state.of_topic(&topic.name, topic.id).is_none());
-        let mut records = Vec::with_capacity(plan.changes.len());
-        for change in plan.changes {
-            let found = if of_another { 0 } else { state.version(resource, &change.setting) };
-            if let Some(expected) = plan.expected_version.filter(|expected| *expected != found) {
-                return Err(AlterError::OtherVersion { found, expected });
-            }
-            let value = SettingValue {
-                v: FORMAT,
-                value: change.value,
-                version: found + 1,
-                time,
-                author: author.clone(),
-                reason: plan.reason.clone(),
-                topic_id: topic.map(|topic| topic.id),
-                rollout: None,
-            };
-            let key = SettingKey { kind: resource.kind, name: resource.name.clone(), setting: change.setting };
-            records.push(Record::Setting(key, Some(value)));
-        }
-        Ok(records)
-    }
-
-    async fn topic_deleted(&mut self, broker: &Broker, name: &str, id: Uuid) {
-        let tombstone = |setting: &String| {
-            let key = SettingKey { kind: ResourceKind::Topic, name: name.to_owned(), setting: setting.clone() };
-            Record::Setting(key, None)
-        };
-        let settings = self.known.state().of_topic(name, id).map(|entries| entries.keys().map(tombstone).collect());
-        let Some(records): Option<Vec<Record>> = settings else { return };
-        if let Err(why) = self.keep(broker, Side::Control, &records).await {
-            warn!(topic = name, "the settings of a deleted topic stay in __config, without effect: {why}");
         }
     }
 
@@ -342,7 +213,10 @@ impl Owner {
     fn catch_up(&mut self, broker: &Broker) {
         let effects = broker.heavy.run(|| self.read());
         if effects.brokers {
-            put_in_force(&self.known, broker);
+            self.put_in_force(broker);
+        }
+        if effects.brokers || !effects.topics.is_empty() {
+            self.conductor.control_changed();
         }
         effects.topics.iter().for_each(|topic| self.known.refresh_logs(&broker.storage, topic, &broker.config().log));
     }
@@ -380,7 +254,16 @@ impl Owner {
         info!("__config can be read again");
         (self.log, self.unread) = (Some(log), false);
         *self.known.state_mut() = state;
-        put_in_force(&self.known, broker);
+        self.put_in_force(broker);
+        self.conductor.control_changed();
+    }
+
+    /// Lets the broker run with what is known.
+    fn put_in_force(&mut self, broker: &Broker) {
+        match self.known.layers().in_force() {
+            Ok(config) => self.conductor.rule(broker, config),
+            Err(why) => error!("the settings file cannot be used any more: {why}"),
+        }
     }
 }
 
@@ -393,14 +276,6 @@ fn take(state: &mut State, side: Side, found: Found) -> Changed {
             warn!(partition = side.index(), offset, "a record in __config means nothing: {why}");
             state.strange()
         }
-    }
-}
-
-/// Lets the broker run with what is known.
-fn put_in_force(known: &Known, broker: &Broker) {
-    match known.layers().in_force() {
-        Ok(config) => broker.live.replace(Current { config: Arc::new(config), trials: None }),
-        Err(why) => error!("the settings file cannot be used any more: {why}"),
     }
 }
 

@@ -1,0 +1,230 @@
+//! Rollouts as they are carried out: arms put in place, seconds measured, verdicts written.
+//!
+//! What must always hold:
+//! - The verdict and the values that it brings are one batch in control: that batch is the decision. The tombstone in the
+//!   canary partition comes after it, and is written again by whoever finds it missing.
+//! - Arms are in force only while the record that gives them stands in the canary partition.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::Owner;
+use super::alter::Origin;
+use crate::broker::Broker;
+use crate::config::Config;
+use crate::config::change::Plan;
+use crate::config::layers::Layers;
+use crate::config::live::Current;
+use crate::config::log::NotKept;
+use crate::config::record::{Author, FORMAT, Outcome, Record, Verdict};
+use crate::config::resolve::resolve;
+use crate::config::resource::{Resource, ResourceKind};
+use crate::config::state::{Side, Standing, State};
+use crate::rollout::arms::{Trials, TriedArm, Unit};
+use crate::rollout::check::alterations;
+use crate::rollout::machine::{Command, Decision, Machine};
+use crate::rollout::record::{Arm, Rollout};
+use crate::rollout::tally::Tally;
+
+/// Whoever decides by figures.
+const BROKER: &str = "User:catena";
+
+/// What runs, and what is measured of it.
+#[derive(Default)]
+pub(super) struct Conductor {
+    machine: Machine,
+    control: Option<Arc<Config>>,
+    trials: Option<Arc<Trials>>,
+    is_stale: bool,
+}
+
+impl Owner {
+    /// Does what is to be done for rollouts, and puts in place what then runs.
+    pub(super) async fn conduct(&mut self, broker: &Broker) {
+        while let Some(command) = self.next_command(broker) {
+            if let Err(why) = self.execute(broker, &command).await {
+                warn!("a rollout has to wait: {why}");
+                break;
+            }
+        }
+        self.publish(broker);
+    }
+
+    fn next_command(&mut self, broker: &Broker) -> Option<Command> {
+        let known = self.known.clone();
+        let state = known.state().clone_rollouts();
+        let check = |name: &str, rollout: &Rollout| known.check_rollout(&broker.storage, name, rollout);
+        self.conductor.machine.next(&state, &check)
+    }
+
+    async fn execute(&mut self, broker: &Broker, command: &Command) -> Result<(), NotKept> {
+        match command {
+            Command::Begin { name, arm } => self.begin(broker, name, *arm).await,
+            Command::Decide(decision) => self.decide(broker, decision).await,
+            Command::Forget { name } => self.keep(broker, Side::Canary, &[Record::Rollout(name.clone(), None)]).await,
+        }
+    }
+
+    async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
+        let standing = self.known.state().rollout(name).cloned();
+        let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
+        let version = Some(rollout.version.unwrap_or(0) + 1);
+        let rollout = Rollout { arm: Some(arm), version, time: Some(Timestamp::now()), ..rollout };
+        info!(rollout = name, from = arm.from, to = arm.to, "rollout begins");
+        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(rollout))]).await
+    }
+
+    async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
+        let standing = self.known.state().rollout(&decision.name).cloned();
+        let Some(standing) = standing.filter(|standing| standing.offset == decision.offset) else { return Ok(()) };
+        let decision = self.possible(broker, decision, &standing.rollout);
+        let mut records = match decision.outcome {
+            Outcome::Approved => self.approved_values(broker, &decision, &standing.rollout),
+            Outcome::Rejected => Vec::new(),
+        };
+        records.push(verdict(&decision));
+        info!(rollout = decision.name, verdict = ?decision.outcome, why = decision.why, "rollout decided");
+        self.keep(broker, Side::Control, &records).await
+    }
+
+    /// What was to be approved is not, if it breaks a rule by now.
+    fn possible(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Decision {
+        let checked = self.known.check_rollout(&broker.storage, &decision.name, rollout);
+        match checked.err().filter(|_| decision.outcome == Outcome::Approved) {
+            Some(why) => {
+                Decision { outcome: Outcome::Rejected, why: format!("it cannot be kept: {why}"), ..decision.clone() }
+            }
+            None => decision.clone(),
+        }
+    }
+
+    fn approved_values(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Vec<Record> {
+        let origin = Origin {
+            author: decision.author.clone().unwrap_or_else(broker_itself),
+            rollout: Some(decision.name.clone()),
+        };
+        let mut records = Vec::new();
+        for alteration in alterations(rollout) {
+            let planned = self.known.plan(&broker.storage, &alteration).and_then(|plan| {
+                let plan = Plan { reason: Some(decision.why.clone()), ..plan };
+                self.records(broker, &alteration.resource, plan, &origin)
+            });
+            match planned {
+                Ok(more) => records.extend(more),
+                Err(why) => warn!(rollout = decision.name, "a value that was just possible is not: {why}"),
+            }
+        }
+        records
+    }
+
+    /// Puts the arms in place that the machine runs, if they are others than before.
+    fn publish(&mut self, broker: &Broker) {
+        let state = self.known.state().clone_rollouts();
+        self.known.tell_rollouts(self.conductor.machine.statuses(&state));
+        if self.conductor.is_current() {
+            return;
+        }
+        let layers = self.known.layers();
+        self.conductor.put_in_place(broker, &state, &layers);
+    }
+}
+
+impl Conductor {
+    /// Lets `config` rule.
+    pub(super) fn rule(&mut self, broker: &Broker, config: Config) {
+        let config = Arc::new(config);
+        self.control = Some(config.clone());
+        broker.live.replace(Current { config, trials: self.trials.clone() });
+    }
+
+    /// What was measured against the control before counts no more.
+    pub(super) fn control_changed(&mut self) {
+        self.machine.measure_anew();
+        self.is_stale = true;
+    }
+
+    /// Whether there is something to measure.
+    pub(super) fn measures(&self) -> bool {
+        self.trials.is_some()
+    }
+
+    /// Takes what was counted in the last second.
+    pub(super) fn measure(&mut self, broker: &Broker) {
+        let Some(trials) = &self.trials else { return };
+        let control = trials.control.take(broker.api_name);
+        let arms = trials.arms.iter().map(|arm| (arm.name.clone(), arm.tally.take(broker.api_name))).collect();
+        self.machine.observe(&control, arms);
+    }
+
+    /// Whether the arms in place are those that the machine runs.
+    fn is_current(&self) -> bool {
+        let in_place: Vec<_> =
+            self.trials.iter().flat_map(|trials| &trials.arms).map(|arm| (arm.name.as_str(), arm.offset)).collect();
+        let wanted: Vec<_> = self.machine.running().map(|(name, offset, ..)| (name, offset)).collect();
+        !self.is_stale && in_place == wanted
+    }
+
+    fn put_in_place(&mut self, broker: &Broker, state: &State, layers: &Layers) {
+        let arm = |(name, offset, unit, places): (&str, i64, Unit, Arm)| {
+            let standing = state.rollout(name)?;
+            let config = Arc::new(tried_config(layers, &standing.rollout)?);
+            let topics = tried_topics(&standing.rollout);
+            let tally = Arc::new(Tally::default());
+            Some((unit, TriedArm { name: name.to_owned(), offset, places, config, topics, tally }))
+        };
+        let arms: Vec<(Unit, TriedArm)> = self.machine.running().filter_map(arm).collect();
+        let unit = arms.first().map(|(unit, _)| *unit);
+        let arms = arms.into_iter().map(|(_, arm)| arm).collect();
+        self.trials = unit.map(|unit| Arc::new(Trials { unit, arms, control: Arc::default() }));
+        self.is_stale = false;
+        let config = self.control.get_or_insert_with(|| broker.config()).clone();
+        broker.live.replace(Current { config, trials: self.trials.clone() });
+    }
+}
+
+/// The broker's settings as an arm gets them.
+fn tried_config(layers: &Layers, rollout: &Rollout) -> Option<Config> {
+    let mut layers = layers.clone();
+    for tried in &rollout.changes {
+        let Some(Resource { kind: ResourceKind::Broker, name }) = tried.resource() else { continue };
+        let layer = if name.is_empty() { &mut layers.all_brokers } else { &mut layers.this_broker };
+        match &tried.value {
+            Some(value) => drop(layer.insert(tried.setting.clone(), value.clone())),
+            None => drop(layer.remove(&tried.setting)),
+        }
+    }
+    let resolved = resolve(layers.merged());
+    resolved.inspect_err(|why| warn!("an arm cannot have its settings: {why}")).ok().map(|(config, _)| config)
+}
+
+/// The settings of topics as an arm gets them.
+fn tried_topics(rollout: &Rollout) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
+    let mut topics: BTreeMap<String, BTreeMap<String, Option<String>>> = BTreeMap::new();
+    for tried in &rollout.changes {
+        if let Some(Resource { kind: ResourceKind::Topic, name }) = tried.resource() {
+            topics.entry(name).or_default().insert(tried.setting.clone(), tried.value.clone());
+        }
+    }
+    topics
+}
+
+fn verdict(decision: &Decision) -> Record {
+    let figures = decision.figures.as_ref().and_then(|figures| serde_json::to_value(figures).ok());
+    let verdict = Verdict {
+        v: FORMAT,
+        verdict: decision.outcome,
+        rollout_offset: decision.offset,
+        time: Timestamp::now(),
+        author: decision.author.clone().unwrap_or_else(broker_itself),
+        why: decision.why.clone(),
+        figures: figures.unwrap_or_default(),
+    };
+    Record::Verdict(decision.name.clone(), Some(verdict))
+}
+
+fn broker_itself() -> Author {
+    Author { principal: BROKER.to_owned(), client_id: String::new() }
+}
