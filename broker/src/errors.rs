@@ -185,6 +185,7 @@ pub fn deletion(error: &DeleteError) -> ErrorCode {
         DeleteError::UnknownName => ErrorCode::UnknownTopicOrPartition,
         DeleteError::UnknownId => ErrorCode::UnknownTopicId,
         DeleteError::Disabled => ErrorCode::TopicDeletionDisabled,
+        DeleteError::Configuration => ErrorCode::PolicyViolation,
         DeleteError::Neither
         | DeleteError::Both
         | DeleteError::DuplicateName

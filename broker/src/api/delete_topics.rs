@@ -28,11 +28,23 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: DeleteTo
     let by_name = request.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
     let asked: Vec<_> = by_name.chain(request.topics).map(named).collect();
     let answers = match broker.topics.delete(asked.clone()).await {
-        Ok(verdicts) => verdicts.into_iter().map(|(topic, verdict)| answer(broker, topic, verdict)).collect(),
+        Ok(verdicts) => {
+            forget_settings(broker, &verdicts).await;
+            verdicts.into_iter().map(|(topic, verdict)| answer(broker, topic, verdict)).collect()
+        }
         Err(_) if context.api_version < DISABLED_SINCE => refused(asked, ErrorCode::InvalidRequest),
         Err(error) => refused(asked, errors::deletion(&error)),
     };
     DeleteTopicsResponse::default().with_responses(answers)
+}
+
+/// Takes away what the deleted topics were given while the broker ran.
+async fn forget_settings(broker: &Broker, verdicts: &[(Named, Verdict)]) {
+    for (topic, _) in verdicts.iter().filter(|(_, verdict)| verdict.is_ok()) {
+        if let Some(name) = &topic.name {
+            broker.configs.topic_deleted(name.clone(), topic.id).await;
+        }
+    }
 }
 
 fn named(topic: DeleteTopicState) -> Named {

@@ -32,9 +32,11 @@ use tokio::time::Instant;
 
 use super::record_errors;
 use crate::broker::{Broker, RequestContext};
+use crate::config::intake::{self, Refused};
 use crate::errors;
 use crate::rollout::arms::Seat;
 use crate::rollout::tally::Answered;
+use crate::topics::name;
 
 /// This API's key.
 const PRODUCE: i16 = 0;
@@ -158,6 +160,7 @@ struct Batch<'a> {
 /// Why a partition's batch was not appended.
 enum Refusal {
     Code(ErrorCode),
+    Config(Vec<Refused>),
     Append(AppendError, i64),
 }
 
@@ -189,6 +192,7 @@ impl Batch<'_> {
         let topic = topic.map_err(|code| Refusal::Code(*code))?;
         let log = find(topic, index).ok_or(Refusal::Code(ErrorCode::UnknownTopicOrPartition))?;
         self.check(topic, &records).map_err(Refusal::Code)?;
+        self.check_config(topic, index, &records)?;
         let bytes = records.len();
         let heavy = log.append_is_heavy(&records, self.now_ms);
         let append = || log.append(records, AppendOrigin::Client, self.now_ms);
@@ -207,10 +211,22 @@ impl Batch<'_> {
         if ![ALL, LEADER, NONE].contains(&self.acks) {
             return Err(ErrorCode::InvalidRequiredAcks);
         }
-        if crate::topics::is_internal(&topic.name) && *self.context.client_id != *ADMIN_CLIENT_ID {
+        let closed = crate::topics::is_internal(&topic.name) && topic.name != name::CONFIG;
+        if closed && *self.context.client_id != *ADMIN_CLIENT_ID {
             return Err(ErrorCode::InvalidTopicException);
         }
         Ok(())
+    }
+
+    /// What is written into `__config` is looked at record by record.
+    fn check_config(&self, topic: &Topic, index: i32, records: &Bytes) -> Result<(), Refusal> {
+        if topic.name != name::CONFIG {
+            return Ok(());
+        }
+        let known = self.broker.configs.known();
+        known.written();
+        let check = || intake::check(known, &self.broker.storage, index, records);
+        self.broker.heavy.run(check).map_err(Refusal::Config)
     }
 
     fn appended(
@@ -249,6 +265,7 @@ fn find(topic: &Topic, index: i32) -> Option<&Arc<PartitionLog>> {
 fn refused(topic: Option<&Topic>, index: i32, refusal: &Refusal) -> PartitionProduceResponse {
     let (code, log_start) = match refusal {
         Refusal::Code(code) => (*code, UNKNOWN),
+        Refusal::Config(_) => (ErrorCode::InvalidRecord, UNKNOWN),
         Refusal::Append(error, log_start) => {
             (errors::append(error), if tells_log_start(error) { *log_start } else { UNKNOWN })
         }
@@ -291,8 +308,17 @@ fn explained(refusal: &Refusal, partition: &str) -> (Option<String>, Vec<BatchIn
         Refusal::Append(AppendError::Rejected(rejected), _) => {
             (Some(record_errors::message(rejected, partition)), record_errors::list(rejected, partition))
         }
+        Refusal::Config(refused) => (refused.first().map(|first| first.why.clone()), by_record(refused)),
         Refusal::Append(error @ AppendError::InvalidRecord(_), _) => (Some(error.to_string()), Vec::new()),
         Refusal::Append(AppendError::Store(error), _) => (want(error), Vec::new()),
         Refusal::Append(..) | Refusal::Code(_) => (None, Vec::new()),
     }
+}
+
+fn by_record(refused: &[Refused]) -> Vec<BatchIndexAndErrorMessage> {
+    let entry = |refused: &Refused| BatchIndexAndErrorMessage {
+        batch_index: refused.index,
+        batch_index_error_message: Some(StrBytes::from_string(refused.why.clone())),
+    };
+    refused.iter().map(entry).collect()
 }

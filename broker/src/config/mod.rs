@@ -21,6 +21,7 @@ pub mod describe;
 #[cfg(test)]
 mod docs;
 pub mod error;
+pub mod intake;
 pub mod layers;
 pub mod listeners;
 pub mod live;

@@ -55,9 +55,6 @@ pub enum RolloutError {
     /// A number out of bounds.
     #[error("{0} must be {1}")]
     Bounds(&'static str, &'static str),
-    /// The arm is the broker's to give.
-    #[error("arm is written by the broker")]
-    Arm,
     /// Not a metric.
     #[error(transparent)]
     Metric(#[from] MetricError),

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::topics::name;
+
 /// A topic as a client names it; one of the two, if the request is right.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Named {
@@ -43,6 +45,9 @@ pub enum DeleteError {
     /// No topic has the id.
     #[error("This server does not host this topic ID.")]
     UnknownId,
+    /// It holds the configuration of the broker.
+    #[error("__config holds what was changed while the broker ran; it cannot be deleted.")]
+    Configuration,
     /// `delete.topic.enable` is false.
     #[error("Topic deletion is disabled.")]
     Disabled,
@@ -95,6 +100,9 @@ fn one(named: &Named, times: &HashMap<Named, u32>, catalog: &impl Catalog) -> Op
 }
 
 fn by_name(name: &str, id: Uuid, times: &HashMap<Named, u32>) -> Deletion {
+    if name == name::CONFIG {
+        return Deletion { topic: Named { name: Some(name.to_owned()), id }, verdict: Err(DeleteError::Configuration) };
+    }
     let id_given = times.contains_key(&Named { name: None, id });
     let verdict = if id_given { Err(DeleteError::NameOfGivenId) } else { Ok(()) };
     Deletion { topic: Named { name: Some(name.to_owned()), id }, verdict }
@@ -102,6 +110,9 @@ fn by_name(name: &str, id: Uuid, times: &HashMap<Named, u32>) -> Deletion {
 
 /// No answer when the name is given too: its answer speaks for both.
 fn by_id(name: String, id: Uuid, times: &HashMap<Named, u32>) -> Option<Deletion> {
+    if name == name::CONFIG {
+        return Some(Deletion { topic: Named { name: Some(name), id }, verdict: Err(DeleteError::Configuration) });
+    }
     let named = Named { name: Some(name), id: Uuid::nil() };
     if times.get(&named) == Some(&1) {
         return None;
