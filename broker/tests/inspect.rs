@@ -20,7 +20,7 @@ fn stdout(output: &Output) -> String {
 /// A directory with a topic `orders` of one partition and three batches, after a clean stop.
 fn written(dir: &Path) -> PathBuf {
     let defaults = LogConfig { timestamp_after_max_ms: i64::MAX, retention_ms: None, ..LogConfig::default() };
-    let options = StorageOptions { log_defaults: defaults, ..StorageOptions::default() };
+    let options = StorageOptions { log_config: defaults.into(), ..StorageOptions::default() };
     let (storage, _) = Storage::open(&[dir.to_owned()], options).expect("a store");
     let new = NewTopic { name: "orders".into(), partitions: 1, configs: [].into(), internal: false };
     storage.create_topics(vec![new]).pop().expect("an outcome").expect("a topic");

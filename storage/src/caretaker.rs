@@ -5,9 +5,9 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{RecvTimeoutError, Sender, unbounded};
 
 use crate::catalog::{PartitionRecord, Row};
 use crate::error::{DeleteRecordsError, StoreError};
@@ -71,8 +71,8 @@ fn rows(trim: &Trim) -> Vec<Row> {
 
 /// The thread that applies retention; ends when this is dropped.
 pub struct Caretaker {
-    /// Dropped first, which tells the thread to end.
-    wake: Option<Sender<()>>,
+    /// Takes another interval. Dropped first, which tells the thread to end.
+    wake: Option<Sender<Duration>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -82,18 +82,30 @@ impl Caretaker {
     /// # Errors
     /// When the system refuses a thread.
     pub fn start(shared: &Arc<Shared>) -> io::Result<Self> {
-        let (wake, woken) = bounded::<()>(1);
+        let (wake, woken) = unbounded::<Duration>();
         let shared = shared.clone();
         let run = move || {
-            let interval = shared.options.retention_check_interval;
-            let mut wait = interval.min(FIRST_ROUND);
-            while woken.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                round(&shared);
-                wait = interval;
+            let (mut interval, mut first) = (shared.options.retention_check_interval, FIRST_ROUND);
+            let mut last = Instant::now();
+            loop {
+                match woken.recv_timeout(interval.min(first).saturating_sub(last.elapsed())) {
+                    Ok(other) => interval = other,
+                    Err(RecvTimeoutError::Timeout) => {
+                        round(&shared);
+                        (last, first) = (Instant::now(), Duration::MAX);
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
         };
         let thread = std::thread::Builder::new().name("retention".into()).spawn(run)?;
         Ok(Self { wake: Some(wake), thread: Some(thread) })
+    }
+
+    /// Another interval, counted from the last round on.
+    pub fn set_interval(&self, interval: Duration) {
+        // Without a thread there is nobody to hear it.
+        let _ = self.wake.as_ref().map(|wake| wake.send(interval));
     }
 }
 

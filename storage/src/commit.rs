@@ -130,7 +130,8 @@ impl<L> Commits<L> {
         let Some(at) = Instant::now().checked_add(after) else { return };
         let mut gathering = self.lock();
         if gathering.stopping {
-            return;
+            drop(gathering);
+            return self.mark_dirty(log);
         }
         gathering.ordered += 1;
         let key = (at, gathering.ordered);
@@ -165,8 +166,8 @@ impl<L> Commits<L> {
     pub fn stop(&self) {
         let mut gathering = self.lock();
         gathering.stopping = true;
-        // A clean stop makes everything durable, and nobody else needs to.
-        gathering.later.clear();
+        let later = std::mem::take(&mut gathering.later);
+        gathering.dirty.extend(later.into_values());
         drop(gathering);
         self.wake.notify_all();
     }

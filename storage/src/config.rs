@@ -3,12 +3,12 @@
 //! What must always hold: `LogConfig::default` is what Apache Kafka 4.4 runs a topic with that sets nothing (tested in the
 //! broker against its table of settings).
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fs::{FileSystem, RealFileSystem};
+use crate::log_configs::LogConfigs;
 use crate::open_files::OpenFiles;
 
 /// Settings of one partition log.
@@ -56,6 +56,8 @@ pub struct LogConfig {
     pub flush_messages: i64,
     /// Time after which the log is forced to disk, milliseconds (`flush.ms`).
     pub flush_ms: i64,
+    /// How long an append waits for others to be committed with, milliseconds (`catena.commit.delay.ms`).
+    pub commit_delay_ms: u32,
     /// How long an idle producer is remembered, milliseconds (`producer.id.expiration.ms`).
     pub producer_id_expiration_ms: i64,
 }
@@ -90,6 +92,7 @@ impl Default for LogConfig {
             acks_all: AcksAll::Disk,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
+            commit_delay_ms: 0,
             producer_id_expiration_ms: DAY_MS,
         }
     }
@@ -170,7 +173,7 @@ pub enum TimestampType {
 pub struct StorageOptions {
     /// Through which all files are reached.
     pub fs: Arc<dyn FileSystem>,
-    /// Directories whose stores get no new partitions (`cordoned.log.dirs`).
+    /// Directories whose stores get no new partitions (`cordoned.log.dirs`), until `Storage::set_cordoned`.
     pub cordoned: Vec<PathBuf>,
     /// The files of segments that are open; clones of the options share them.
     pub open_files: Arc<OpenFiles>,
@@ -184,10 +187,8 @@ pub struct StorageOptions {
     pub move_bytes_per_second_max: f64,
     /// Compaction.
     pub cleaner: CleanerOptions,
-    /// Resolves stored topic configs (name to value) over the defaults into the log settings of its partitions.
-    pub log_config: fn(&BTreeMap<String, String>, &LogConfig) -> LogConfig,
-    /// Settings of topics that set nothing themselves.
-    pub log_defaults: LogConfig,
+    /// Gives each partition the settings of its log.
+    pub log_config: LogConfigs,
 }
 
 impl Default for StorageOptions {
@@ -201,8 +202,7 @@ impl Default for StorageOptions {
             look_interval: Duration::from_secs(1),
             move_bytes_per_second_max: f64::MAX,
             cleaner: CleanerOptions::default(),
-            log_config: |_, defaults| defaults.clone(),
-            log_defaults: LogConfig::default(),
+            log_config: LogConfig::default().into(),
         }
     }
 }

@@ -35,6 +35,7 @@ mod kept;
 mod known;
 mod lineage;
 mod log;
+mod log_configs;
 mod log_dirs;
 mod mapping;
 mod members;
@@ -64,6 +65,7 @@ mod sweep;
 mod syncing;
 mod topics;
 mod trusted;
+mod tuning;
 mod union;
 
 pub use compaction::CleanerStats;
@@ -78,6 +80,7 @@ pub use graveyard::Buried;
 pub use log::{
     AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
 };
+pub use log_configs::{LogConfigs, PartitionOf};
 pub use log_dirs::{LogDir, LogDirPartition, MoveError};
 pub use open_files::OpenFiles;
 pub use producer_upkeep::{ProducerLimits, ProducerTurn, ProducerUpkeep};

@@ -77,7 +77,7 @@ impl Storage {
             let partitions = store.map_or_else(Vec::new, |(store, _)| self.partitions_in(store, &topics));
             LogDir {
                 path: absolute(dir),
-                is_cordoned: self.options().cordoned.contains(dir),
+                is_cordoned: self.is_cordoned(dir),
                 space: store.and_then(|(_, space)| space),
                 partitions,
             }
@@ -92,7 +92,7 @@ impl Storage {
     pub fn move_partition(&self, topic: &str, index: u32, dir: &Path) -> Result<(), MoveError> {
         let dir = self.dirs().iter().find(|known| absolute(known) == dir).ok_or(MoveError::NotFound)?;
         let (store, _) = self.store_in(dir).ok_or(MoveError::Away)?;
-        if self.options().cordoned.contains(dir) {
+        if self.is_cordoned(dir) {
             return Err(MoveError::Cordoned);
         }
         let known = self.topic(topic);

@@ -29,20 +29,31 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The partitions that are to be moved, and the thread that does it.
-#[derive(Default)]
 pub struct Moves {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     wanted: BTreeMap<PartitionId, StoreId>,
     thread: Option<JoinHandle<()>>,
+    bytes_per_second_max: f64,
     stopping: bool,
 }
 
 impl Moves {
+    /// Nothing to move; later at `bytes_per_second_max`.
+    pub fn new(bytes_per_second_max: f64) -> Self {
+        let state = State { wanted: BTreeMap::new(), thread: None, bytes_per_second_max, stopping: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Goes on at another rate at once.
+    pub fn set_rate(&self, bytes_per_second_max: f64) {
+        self.lock().bytes_per_second_max = bytes_per_second_max;
+        self.changed.notify_all();
+    }
+
     /// Where a partition is on its way to.
     pub fn target(&self, partition: PartitionId) -> Option<StoreId> {
         self.lock().wanted.get(&partition).copied()
@@ -97,12 +108,17 @@ impl Moves {
         first.filter(|_| !state.stopping)
     }
 
-    /// Waits; whether work goes on.
+    /// Waits, but not when the rate changes; whether work goes on.
     fn rest(&self, pause: Duration) -> bool {
-        let stopped = |state: &mut State| !state.stopping;
-        let (state, _) =
-            self.changed.wait_timeout_while(self.lock(), pause, stopped).unwrap_or_else(PoisonError::into_inner);
+        let state = self.lock();
+        let rate = state.bytes_per_second_max;
+        let same = |state: &mut State| !state.stopping && state.bytes_per_second_max == rate;
+        let (state, _) = self.changed.wait_timeout_while(state, pause, same).unwrap_or_else(PoisonError::into_inner);
         !state.stopping
+    }
+
+    fn rate(&self) -> f64 {
+        self.lock().bytes_per_second_max
     }
 
     /// Whether there is nothing more to do for a partition.
@@ -113,7 +129,7 @@ impl Moves {
             tracing::warn!("{partition}: is not moved to {}: {error}", target.dir.display());
             return true;
         }
-        let mut pace = Pace::new(shared.options.move_bytes_per_second_max, Instant::now());
+        let mut pace = Pace::new(self.rate(), Instant::now());
         while let Some(original) = log.chain_outside(&target) {
             match self.copy(shared, &log, &target, &original, &mut pace) {
                 Ok(()) => {}
@@ -182,7 +198,9 @@ impl Moves {
             let written = copy.push(batch, &header, segment.stamp_at(header.base_offset));
             let rest =
                 written.map_err(|error| Failure::Never(target.write_failed("moving a chain", &error).to_string()))?;
-            let pause = pace.after(header.size() as u64, Instant::now()).max(rest);
+            let now = Instant::now();
+            pace.set_rate(self.rate(), now);
+            let pause = pace.after(header.size() as u64, now).max(rest);
             if !pause.is_zero() && !self.rest(pause) {
                 return Err(Failure::Again);
             }

@@ -49,10 +49,12 @@ pub fn join(shared: &Shared, dir: &Path) -> Result<Arc<Store>, OpenError> {
     settle(&options.fs, &found, &mut known).map_err(damaged)?;
     // At once: the journal that is written from now on has the names of this one.
     recovery::finish(options.fs.as_ref(), dir, shared.stores.epoch.saturating_add(1)).map_err(io)?;
-    let (store, lock) = found.into_store(options);
+    let (store, lock) = found.into_store(options, &shared.cordoned());
     let member = member(&store, lock, &shared.stores, options).map_err(io)?;
     reserve(shared, &store).map_err(damaged)?;
     shared.stores.put(store.clone());
+    // For who has changed that meanwhile.
+    store.set_cordoned(shared.cordoned().contains(&store.dir));
     shared.members.add(member);
     // For chains that were opened meanwhile.
     if let Err(error) = reserve(shared, &store) {

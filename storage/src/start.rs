@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use crate::catalog::{Row, StoreRecord};
 use crate::committer::Committer;
+use crate::compaction::Work;
 use crate::config::StorageOptions;
 use crate::error::{OpenError, StoreError};
 use crate::files::ChainFiles;
@@ -24,6 +25,7 @@ use crate::fs::{File, FileSystem};
 use crate::ids::PartitionId;
 use crate::known::{Known, Places};
 use crate::log::PartitionLog;
+use crate::log_configs::PartitionOf;
 use crate::members::{Member, Members};
 use crate::moving::Moves;
 use crate::open::{self, Opened};
@@ -95,7 +97,8 @@ fn begin(
     cluster_id: String,
     epoch: u32,
 ) -> Result<Shared, OpenError> {
-    let (all, locks): (Vec<_>, Vec<_>) = found.into_iter().map(|found| found.into_store(options)).unzip();
+    let (all, locks): (Vec<_>, Vec<_>) =
+        found.into_iter().map(|found| found.into_store(options, &options.cordoned)).unzip();
     let stores = Arc::new(Stores::new(epoch, all.clone()));
     let topics = load_topics(&stores, options, known, &Places::of(&stores, &options.fs));
     let begin = |(store, lock): (&Arc<Store>, Arc<dyn File>)| {
@@ -109,8 +112,9 @@ fn begin(
         topics: RwLock::new(topics),
         changing: Mutex::new(()),
         members: Members::new(members),
-        cleaning: Arc::default(),
-        moves: Moves::default(),
+        cleaning: Arc::new(Work::new(options.cleaner.clone())),
+        moves: Moves::new(options.move_bytes_per_second_max),
+        cordoned: RwLock::new(options.cordoned.clone()),
         preferred: Preferred::default(),
         dirs: Vec::new(),
     })
@@ -118,9 +122,9 @@ fn begin(
 
 impl Found {
     /// The store, and its lock.
-    pub fn into_store(self, options: &StorageOptions) -> (Arc<Store>, Arc<dyn File>) {
+    pub fn into_store(self, options: &StorageOptions, cordoned: &[PathBuf]) -> (Arc<Store>, Arc<dyn File>) {
         let Opened { lock, catalog, identity } = self.opened;
-        let cordoned = options.cordoned.contains(&self.dir);
+        let cordoned = cordoned.contains(&self.dir);
         let store = Store::new(identity.store, options.fs.clone(), &options.open_files, self.dir, catalog, cordoned);
         store.look_for_room();
         (Arc::new(store), lock)
@@ -255,11 +259,12 @@ pub fn member(
 fn load_topics(stores: &Arc<Stores>, options: &StorageOptions, known: &Known, places: &Places) -> Topics {
     let mut topics = Topics::default();
     for record in known.topics() {
-        let config = (options.log_config)(&record.configs, &options.log_defaults);
         let log = |index| {
+            let (topic_id, topic, configs) = (record.id, record.name.as_str(), &record.configs);
+            let config = options.log_config.of(&PartitionOf { topic_id, topic, configs, index });
             let id = PartitionId { topic: record.id, index };
             let (chains, offsets) = known.partition(id, places).unwrap_or_default();
-            let log = PartitionLog::new(stores.clone(), id, config.clone(), &chains, offsets);
+            let log = PartitionLog::new(stores.clone(), id, config, &chains, offsets);
             log.was_cleaned_to(known.cleaned_to(id));
             Arc::new(log)
         };

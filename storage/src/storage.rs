@@ -3,7 +3,6 @@
 //! What must always hold: a topic is seen by readers only after every store that is alive knows it durably; changes of topics are made one
 //! after the other.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -14,11 +13,12 @@ use uuid::Uuid;
 use crate::caretaker::Caretaker;
 use crate::catalog::{ProducersRecord, Row, TopicRecord};
 use crate::compaction::{CleanerStats, Cleaners, Work};
-use crate::config::{LogConfig, StorageOptions};
+use crate::config::StorageOptions;
 use crate::error::{DeleteRecordsError, OpenError, StoreError, TopicError};
 use crate::fs::Space;
 use crate::ids::{PartitionId, StoreId, new_topic_id};
 use crate::log::PartitionLog;
+use crate::log_configs::PartitionOf;
 use crate::members::Members;
 use crate::moving::Moves;
 use crate::preferred::Preferred;
@@ -37,8 +37,8 @@ pub struct Storage {
     shared: Arc<Shared>,
     producer_ids: Mutex<std::ops::Range<u64>>,
     steward: Mutex<Option<Steward>>,
-    cleaners: Mutex<Option<Cleaners>>,
-    caretaker: Mutex<Option<Caretaker>>,
+    pub(crate) cleaners: Mutex<Option<Cleaners>>,
+    pub(crate) caretaker: Mutex<Option<Caretaker>>,
 }
 
 /// What those who look after the data share with those who use them.
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub moves: Moves,
     /// Where partitions that are still to come are to be.
     pub preferred: Preferred,
+    /// The directories whose stores get no new partitions.
+    pub cordoned: RwLock<Vec<PathBuf>>,
     /// The directories of the stores, as they were given.
     pub dirs: Vec<PathBuf>,
 }
@@ -90,13 +92,18 @@ impl Storage {
         Ok((Arc::new(storage), report))
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// The directories, as they were given.
     pub(crate) fn dirs(&self) -> &[PathBuf] {
         &self.shared.dirs
     }
 
-    pub(crate) fn options(&self) -> &StorageOptions {
-        &self.shared.options
+    /// Whether the store in `dir` gets no new partitions.
+    pub(crate) fn is_cordoned(&self, dir: &Path) -> bool {
+        self.shared.cordoned().iter().any(|cordoned| cordoned == dir)
     }
 
     /// The store that takes part in `dir`, and the room there.
@@ -166,11 +173,7 @@ impl Storage {
         if let Err(error) = self.announce(home, &rows) {
             return records.into_iter().map(|record| record.and(Err(error.clone().into()))).collect();
         }
-        let made = |record: TopicRecord| {
-            let topic = Arc::new(self.topic_of(&record, Vec::new()));
-            self.shared.write(|topics| topics.put(&topic));
-            topic
-        };
+        let made = |record: TopicRecord| self.put_topic(&record, Vec::new());
         records.into_iter().map(|record| record.map(made)).collect()
     }
 
@@ -205,9 +208,7 @@ impl Storage {
         let record = topic.grown(total);
         let home = StoreId::of_topic(id).ok_or(TopicError::Unknown)?;
         self.announce(home, &[Row::Topic(record.clone())])?;
-        let grown = Arc::new(self.topic_of(&record, topic.partitions.clone()));
-        self.shared.write(|topics| topics.put(&grown));
-        Ok(grown)
+        Ok(self.put_topic(&record, topic.partitions.clone()))
     }
 
     /// A producer id that was never given out before, also not before a crash. Blocking now and then.
@@ -287,13 +288,24 @@ impl Storage {
         }
     }
 
+    /// Lets everybody see the topic that `record` says, with logs that exist already in front.
+    fn put_topic(&self, record: &TopicRecord, partitions: Vec<Arc<PartitionLog>>) -> Arc<Topic> {
+        let first = partitions.len();
+        let topic = Arc::new(self.topic_of(record, partitions));
+        self.shared.write(|topics| topics.put(&topic));
+        // Who has changed the settings meanwhile may not have seen it.
+        self.shared.options.log_config.refresh(&topic, first);
+        topic
+    }
+
     /// The topic as `record` says, with logs that exist already in front.
     fn topic_of(&self, record: &TopicRecord, mut partitions: Vec<Arc<PartitionLog>>) -> Topic {
-        let config = self.log_config(&record.configs);
         let first = u32::try_from(partitions.len()).unwrap_or(u32::MAX);
         let new_log = |index| {
             let id = PartitionId { topic: record.id, index };
-            let log = Arc::new(PartitionLog::new(self.shared.stores.clone(), id, config.clone(), &[], 0..0));
+            let (topic_id, topic, configs) = (record.id, record.name.as_str(), &record.configs);
+            let config = self.shared.options.log_config.of(&PartitionOf { topic_id, topic, configs, index });
+            let log = Arc::new(PartitionLog::new(self.shared.stores.clone(), id, config, &[], 0..0));
             self.settle_where_preferred(&record.name, &log);
             log
         };
@@ -308,13 +320,14 @@ impl Storage {
         // Without a chain this cannot fail.
         store.inspect(|store| drop(log.write_in_future(store)));
     }
-
-    fn log_config(&self, configs: &BTreeMap<String, String>) -> LogConfig {
-        (self.shared.options.log_config)(configs, &self.shared.options.log_defaults)
-    }
 }
 
 impl Shared {
+    /// The directories whose stores get no new partitions.
+    pub fn cordoned(&self) -> Vec<PathBuf> {
+        self.cordoned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All logs of all topics.
     pub fn logs(&self) -> Vec<Arc<PartitionLog>> {
         self.read(Topics::all).iter().flat_map(|topic| topic.partitions.clone()).collect()

@@ -47,7 +47,7 @@ pub struct Store {
     /// Counters since the start.
     pub counters: Counters,
     /// Whether it gets no new partitions.
-    cordoned: bool,
+    cordoned: AtomicBool,
     full: AtomicBool,
     closing: AtomicBool,
     available_bytes: AtomicU64,
@@ -117,7 +117,7 @@ impl Store {
             catalog,
             commits: Commits::new(),
             counters: Counters::default(),
-            cordoned,
+            cordoned: AtomicBool::new(cordoned),
             full: AtomicBool::new(false),
             available_bytes: AtomicU64::new(0),
             reserve_bytes: AtomicU64::new(0),
@@ -173,6 +173,11 @@ impl Store {
     /// A partition that was written here is not any more.
     pub fn remove_partition(&self) {
         self.partitions.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Says whether it gets new partitions.
+    pub fn set_cordoned(&self, cordoned: bool) {
+        self.cordoned.store(cordoned, Ordering::Release);
     }
 
     /// Says whether there is little space left.
@@ -237,7 +242,7 @@ impl Store {
         StoreView {
             id: self.id,
             is_healthy: self.check_appendable().is_ok(),
-            is_cordoned: self.cordoned,
+            is_cordoned: self.cordoned.load(Ordering::Acquire),
             available_bytes: if is_full { 0 } else { self.available_bytes.load(Ordering::Relaxed) },
             reserve_bytes: self.reserve_bytes.load(Ordering::Relaxed),
             partitions: self.partitions.load(Ordering::Relaxed),

@@ -112,8 +112,11 @@ fn flush_ms_brings_a_commit_when_nobody_writes_any_more() {
 }
 
 fn start(machine: &Machine, config: &LogConfig) -> (Arc<Storage>, Arc<PartitionLog>) {
-    let options =
-        StorageOptions { journal_segment_bytes: 1 << 20, log_defaults: config.clone(), ..StorageOptions::default() };
+    let options = StorageOptions {
+        journal_segment_bytes: 1 << 20,
+        log_config: config.clone().into(),
+        ..StorageOptions::default()
+    };
     let storage = machine.open(&options).unwrap();
     if storage.topic("t").is_none() {
         let topic = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };

@@ -212,7 +212,7 @@ fn files_without_a_chain_are_named_and_no_problem() {
 fn two_stores_are_looked_at_together_and_one_alone_says_what_is_away() {
     let (root, one) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let dirs = [root.path().join("a"), root.path().join("b")];
-    let options = catena_storage::StorageOptions { log_defaults: config(), ..Default::default() };
+    let options = catena_storage::StorageOptions { log_config: config().into(), ..Default::default() };
     let (storage, _) = catena_storage::Storage::open(&dirs, options).unwrap();
     let new =
         catena_storage::NewTopic { name: "t".into(), partitions: 4, configs: Default::default(), internal: false };

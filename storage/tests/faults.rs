@@ -148,8 +148,8 @@ impl Scenario {
     }
 
     fn open(&self) -> Result<Arc<Storage>, OpenError> {
-        let log_defaults = LogConfig { segment_bytes: 6_000, index_interval_bytes: 500, ..LogConfig::default() };
-        self.machine.open(&StorageOptions { journal_segment_bytes: 16_384, log_defaults, ..StorageOptions::default() })
+        let log_config = LogConfig { segment_bytes: 6_000, index_interval_bytes: 500, ..LogConfig::default() }.into();
+        self.machine.open(&StorageOptions { journal_segment_bytes: 16_384, log_config, ..StorageOptions::default() })
     }
 
     fn topics_and_rolls(&self, storage: &Arc<Storage>) -> Result<(), Ended> {

@@ -116,8 +116,8 @@ struct Small {
 }
 
 fn options() -> StorageOptions {
-    let log_defaults = LogConfig { segment_bytes: 6_000, index_interval_bytes: 500, ..LogConfig::default() };
-    StorageOptions { journal_segment_bytes: 16_384, log_defaults, ..StorageOptions::default() }
+    let log_config = LogConfig { segment_bytes: 6_000, index_interval_bytes: 500, ..LogConfig::default() }.into();
+    StorageOptions { journal_segment_bytes: 16_384, log_config, ..StorageOptions::default() }
 }
 
 impl Small {

@@ -122,7 +122,7 @@ fn open(disk: &FaultyFileSystem, dirs: &[PathBuf]) -> Arc<Storage> {
     let options = StorageOptions {
         fs: Arc::new(disk.clone()),
         journal_segment_bytes: 64 * 1024,
-        log_defaults: LogConfig { segment_bytes: 20_000, ..common::config() },
+        log_config: LogConfig { segment_bytes: 20_000, ..common::config() }.into(),
         ..StorageOptions::default()
     };
     Storage::open(dirs, options).unwrap().0
@@ -387,8 +387,8 @@ fn a_partition_is_made_where_it_was_wanted_before_it_was_there() {
 fn the_space_of_deleted_records_comes_back_though_nobody_writes_any_more() {
     let dir = tempfile::tempdir().unwrap();
     // Not the faulty one, which keeps removed files itself.
-    let log_defaults = LogConfig { file_delete_delay_ms: 0, ..common::config() };
-    let options = StorageOptions { log_defaults, ..StorageOptions::default() };
+    let log_config = LogConfig { file_delete_delay_ms: 0, ..common::config() }.into();
+    let options = StorageOptions { log_config, ..StorageOptions::default() };
     let storage = Storage::open(&[dir.path().to_owned()], options).unwrap().0;
     let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
     let topic = storage.create_topics(vec![new]).pop().unwrap().unwrap();

@@ -16,7 +16,7 @@ use super::pace::Pace;
 use super::pass::{Pass, PassError, PassStats};
 use super::plan::{Candidate, SegmentFacts, filthiest};
 use super::work::{Survey, Work};
-use crate::config::LogConfig;
+use crate::config::{CleanerOptions, LogConfig};
 use crate::error::StoreError;
 use crate::log::{Cleanable, PartitionLog, Swap, SwapError};
 use crate::reading::Headers;
@@ -41,15 +41,24 @@ impl Cleaners {
     /// # Errors
     /// When the system refuses threads.
     pub fn start(shared: &Arc<Shared>) -> io::Result<Self> {
-        let work = shared.cleaning.clone();
-        let mut cleaners = Self { work: work.clone(), threads: Vec::new() };
-        let threads = if shared.options.cleaner.enabled { shared.options.cleaner.threads } else { 0 };
-        for _ in 0..threads {
-            let mut cleaner = Cleaner::new(shared.clone(), work.clone(), threads);
-            let thread = std::thread::Builder::new().name("clean".into()).spawn(move || cleaner.run())?;
-            cleaners.threads.push(thread);
-        }
+        let mut cleaners = Self { work: shared.cleaning.clone(), threads: Vec::new() };
+        cleaners.set(shared, shared.options.cleaner.clone())?;
         Ok(cleaners)
+    }
+
+    /// Goes on with other options, but for `enabled`, which stays as it was at the start.
+    ///
+    /// # Errors
+    /// When the system refuses threads; the others have the options then.
+    pub fn set(&mut self, shared: &Arc<Shared>, options: CleanerOptions) -> io::Result<()> {
+        self.threads.retain(|thread| !thread.is_finished());
+        let enabled = shared.options.cleaner.enabled;
+        for number in self.work.set_options(CleanerOptions { enabled, ..options }) {
+            let mut cleaner = Cleaner::new(shared.clone(), self.work.clone(), number);
+            let started = std::thread::Builder::new().name("clean".into()).spawn(move || cleaner.run());
+            self.threads.push(started.inspect_err(|_| self.work.gone(number))?);
+        }
+        Ok(())
     }
 }
 
@@ -68,7 +77,7 @@ struct Cleaner {
     shared: Arc<Shared>,
     work: Arc<Work>,
     pace: std::cell::RefCell<Pace>,
-    threads: usize,
+    number: usize,
 }
 
 /// A log to be compacted.
@@ -93,18 +102,18 @@ enum Failure {
 }
 
 impl Cleaner {
-    fn new(shared: Arc<Shared>, work: Arc<Work>, threads: usize) -> Self {
-        let rate = shared.options.cleaner.bytes_per_second_max / threads as f64;
-        Self { shared, work, pace: Pace::new(rate, Instant::now()).into(), threads }
+    fn new(shared: Arc<Shared>, work: Arc<Work>, number: usize) -> Self {
+        let pace = Pace::new(share_of_rate(&work.options()), Instant::now());
+        Self { shared, work, pace: pace.into(), number }
     }
 
     fn run(&mut self) {
         // Of this thread alone, on Linux. Without it compaction works as well.
         let _ = rustix::process::setpriority_process(None, NICENESS);
-        while !self.work.is_stopped() {
+        while self.work.keeps(self.number) {
             let cleaned = self.grab().is_some_and(|(job, candidate)| self.clean(&job, candidate));
             if !cleaned {
-                self.work.rest(self.shared.options.cleaner.backoff);
+                self.work.rest(self.work.options().backoff);
             }
         }
     }
@@ -159,8 +168,8 @@ impl Cleaner {
         let later = |error: StoreError| Failure::Later(error.to_string());
         let producers = job.log.last_offsets_of_producers(candidate.end_max, now_ms).map_err(later)?;
         let chain = self.shared.stores.next_chain(&store);
-        let mut options = self.shared.options.cleaner.clone();
-        options.dedupe_buffer_bytes /= self.threads as u64;
+        let mut options = CleanerOptions::clone(&self.work.options());
+        options.dedupe_buffer_bytes /= (options.threads as u64).max(1);
         let pass = Pass {
             segments: &job.segments,
             candidate,
@@ -191,7 +200,9 @@ impl Cleaner {
 
     /// Whether the pass goes on, after a pause if it must.
     fn go_on(&self, job: &Job, store: &Store, bytes: u64, rest: Duration) -> bool {
-        let pause = self.pace.borrow_mut().after(bytes, Instant::now()).max(rest);
+        let (now, mut pace) = (Instant::now(), self.pace.borrow_mut());
+        pace.set_rate(share_of_rate(&self.work.options()), now);
+        let pause = pace.after(bytes, now).max(rest);
         let goes_on = pause.is_zero() || self.work.rest(pause);
         goes_on && !self.work.is_stopped() && !job.log.is_deleted() && store.has_room()
     }
@@ -217,6 +228,11 @@ impl Cleaner {
             Err(_) => Err(Failure::Later("the store has stopped".into())),
         }
     }
+}
+
+/// What one of the cleaners may read and write in a second.
+fn share_of_rate(options: &CleanerOptions) -> f64 {
+    options.bytes_per_second_max / options.threads.max(1) as f64
 }
 
 /// What a pass that failed means for its log, and for the store that could not be written.

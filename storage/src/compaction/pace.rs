@@ -25,6 +25,13 @@ impl Pace {
         Self { bytes_per_second, due: now }
     }
 
+    /// Another rate from `now` on: what was due by the old one is forgiven.
+    pub fn set_rate(&mut self, bytes_per_second: f64, now: Instant) {
+        if bytes_per_second != self.bytes_per_second {
+            *self = Self { bytes_per_second, due: self.due.min(now) };
+        }
+    }
+
     /// Counts bytes; how long to pause now.
     pub fn after(&mut self, bytes: u64, now: Instant) -> Duration {
         if self.bytes_per_second <= 0.0 {
@@ -52,6 +59,17 @@ mod tests {
         assert_eq!(pace.after(100, at(1_050)), Duration::from_millis(50));
         // 300 ms of the lull are given back.
         assert_eq!(pace.after(1_000, at(60_000)), Duration::from_millis(700));
+    }
+
+    #[test]
+    fn another_rate_counts_from_now_on() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(1.0, begun);
+        assert_eq!(pace.after(3_000, begun), Duration::from_secs(3_000));
+        pace.set_rate(1_000.0, begun);
+        assert_eq!(pace.after(500, begun), Duration::from_millis(500));
+        pace.set_rate(1_000.0, begun);
+        assert_eq!(pace.after(500, begun), Duration::from_secs(1), "the same rate forgives nothing");
     }
 
     #[test]

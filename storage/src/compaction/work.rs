@@ -2,24 +2,26 @@
 //!
 //! What must always hold: only plain memory is touched under the lock.
 
-use std::collections::HashSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::pass::PassStats;
 use super::plan::Candidate;
+use crate::config::CleanerOptions;
 use crate::ids::PartitionId;
 
 /// The work of all cleaners.
-#[derive(Default)]
 pub struct Work {
     state: Mutex<State>,
     wake: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     stopped: bool,
+    options: Arc<CleanerOptions>,
+    /// The cleaners there are, by number.
+    cleaners: BTreeSet<usize>,
     taken: HashSet<PartitionId>,
     uncleanable: HashSet<PartitionId>,
     stats: CleanerStats,
@@ -78,6 +80,51 @@ impl Survey {
 }
 
 impl Work {
+    /// No work so far, by these settings.
+    pub fn new(options: CleanerOptions) -> Self {
+        let state = State {
+            stopped: false,
+            options: Arc::new(options),
+            cleaners: BTreeSet::new(),
+            taken: HashSet::new(),
+            uncleanable: HashSet::new(),
+            stats: CleanerStats::default(),
+            last_round: None,
+        };
+        Self { state: Mutex::new(state), wake: Condvar::new() }
+    }
+
+    /// The settings now.
+    pub fn options(&self) -> Arc<CleanerOptions> {
+        self.lock().options.clone()
+    }
+
+    /// Other settings; ends all rests. The numbers of the cleaners that are missing by these, which count as there from now on.
+    pub fn set_options(&self, options: CleanerOptions) -> Vec<usize> {
+        let mut state = self.lock();
+        let wanted = if options.enabled { options.threads } else { 0 };
+        let missing: Vec<_> = (0..wanted).filter(|number| !state.cleaners.contains(number)).collect();
+        state.cleaners.extend(&missing);
+        state.options = Arc::new(options);
+        self.wake.notify_all();
+        missing
+    }
+
+    /// Whether cleaner `number` goes on; if not it is there no more.
+    pub fn keeps(&self, number: usize) -> bool {
+        let mut state = self.lock();
+        let goes_on = !state.stopped && number < state.options.threads;
+        if !goes_on {
+            state.cleaners.remove(&number);
+        }
+        goes_on
+    }
+
+    /// Cleaner `number` is not there after all.
+    pub fn gone(&self, number: usize) {
+        self.lock().cleaners.remove(&number);
+    }
+
     /// Takes note of a look at all logs, of which `known` exist.
     pub fn surveyed(&self, survey: &Survey, known: &HashSet<PartitionId>) {
         let mut state = self.lock();
@@ -136,9 +183,12 @@ impl Work {
         self.lock().stopped
     }
 
-    /// Waits; false when the cleaners are to end.
+    /// Waits, but not when the settings change; false when the cleaners are to end.
     pub fn rest(&self, time: Duration) -> bool {
-        let waited = self.wake.wait_timeout_while(self.lock(), time, |state| !state.stopped);
+        let state = self.lock();
+        let options = state.options.clone();
+        let same = |state: &mut State| !state.stopped && Arc::ptr_eq(&state.options, &options);
+        let waited = self.wake.wait_timeout_while(state, time, same);
         !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
     }
 

@@ -63,13 +63,31 @@ impl PartitionLog {
         // The commit that a flush has begun may have taken the records already, and not be done.
         let is_flushed = writer.disk_up_to <= self.durable_end.load(Ordering::Acquire);
         if !is_flushed || !segment.is_registered() || !self.is_reserved(writer) {
-            return self.enqueue(writer);
+            return self.enqueue_after(writer, config.commit_delay_ms);
         }
         self.order_flush(writer, config);
         self.high_watermark.fetch_max(writer.next_offset, Ordering::AcqRel);
         segment.set_committed(segment.len());
         self.promises.announce();
         self.waiters.notify();
+    }
+
+    /// The settings have changed: what stands in the queue for later, and what is acknowledged and not durable, goes by the new ones.
+    pub(super) fn flush_by(self: &Arc<Self>, new: &LogConfig, old: &LogConfig) {
+        let flush = |config: &LogConfig| (config.acks_all, config.flush_messages, config.flush_ms);
+        if flush(new) == flush(old) && new.commit_delay_ms >= old.commit_delay_ms {
+            return;
+        }
+        let mut writer = self.writer();
+        if writer.dirty {
+            // It may stand there twice then: who takes it finds nothing the second time.
+            writer.open.iter().for_each(|open| open.store.commits.mark_dirty(self.clone()));
+        } else if writer.unflushed.records > 0 && (new.acks_all == AcksAll::Disk || writer.unflushed.is_due(new)) {
+            self.enqueue(&mut writer);
+        } else if writer.unflushed.records > 0 {
+            writer.unflushed.timed = false;
+            self.order_flush(&mut writer, new);
+        }
     }
 
     /// Whether the other stores know that these offsets are used.

@@ -1,11 +1,12 @@
 //! The writer's side of a log: the open chain, what of it is not committed yet, and the producers.
 //!
-//! What must always hold: `dirty` is set exactly while the log stands in the commit queue of its open chain's store; `touched` holds every
+//! What must always hold: `dirty` is set exactly while the log stands in the commit queue of its open chain's store, if only for later; `touched` holds every
 //! segment of the open chain with bytes that no commit has taken yet, or that the catalog does not know; a commit of a chain that is not the
 //! open one any more says nothing.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::PartitionLog;
 use super::acknowledge::Unflushed;
@@ -164,9 +165,17 @@ impl PartitionLog {
 
     /// Puts the log into the commit queue of its open chain's store, if it is not there.
     pub(super) fn enqueue(self: &Arc<Self>, writer: &mut Writer) {
+        self.enqueue_after(writer, 0);
+    }
+
+    /// As `enqueue`, to be taken from there when `delay_ms` have passed.
+    pub(super) fn enqueue_after(self: &Arc<Self>, writer: &mut Writer, delay_ms: u32) {
         if let Some(open) = writer.open.as_ref().filter(|_| !writer.dirty) {
             writer.dirty = true;
-            open.store.commits.mark_dirty(self.clone());
+            match delay_ms {
+                0 => open.store.commits.mark_dirty(self.clone()),
+                _ => open.store.commits.mark_dirty_after(self.clone(), Duration::from_millis(delay_ms.into())),
+            }
         }
     }
 

@@ -26,9 +26,9 @@ impl Fixture {
     /// A log with these settings, without limits for timestamps.
     pub fn new(config: LogConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let log_defaults = LogConfig { timestamp_after_max_ms: i64::MAX, ..config };
+        let log_config = LogConfig { timestamp_after_max_ms: i64::MAX, ..config }.into();
         let cleaner = CleanerOptions { enabled: false, ..CleanerOptions::default() };
-        let options = StorageOptions { log_defaults, cleaner, ..StorageOptions::default() };
+        let options = StorageOptions { log_config, cleaner, ..StorageOptions::default() };
         let (storage, _) = Storage::open(&[dir.path().to_owned()], options).unwrap();
         let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
         let log = storage.create_topics(vec![new]).pop().unwrap().unwrap().partitions[0].clone();

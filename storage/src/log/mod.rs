@@ -108,7 +108,7 @@ impl PartitionLog {
     pub fn new(
         stores: Arc<Stores>,
         id: PartitionId,
-        config: LogConfig,
+        config: Arc<LogConfig>,
         chains: &[PlacedChain],
         offsets: Range<i64>,
     ) -> Self {
@@ -118,7 +118,7 @@ impl PartitionLog {
         home.iter().for_each(|home| home.add_partition());
         Self {
             id,
-            config: RwLock::new(Arc::new(config)),
+            config: RwLock::new(config),
             writer: Mutex::new(Writer::new(end, home.map(|home| home.id))),
             published: Mutex::new(Published::default()),
             promises: Promises::default(),
@@ -171,8 +171,20 @@ impl PartitionLog {
     }
 
     /// Gives it other settings, from the next append and the next look of retention on.
-    pub fn set_config(&self, config: LogConfig) {
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    pub fn set_config(self: &Arc<Self>, config: LogConfig) {
+        self.refresh_config(|| Arc::new(config));
+    }
+
+    /// Gives it the settings that `config` says, which is asked while nobody else gives it any.
+    pub(crate) fn refresh_config(self: &Arc<Self>, config: impl FnOnce() -> Arc<LogConfig>) {
+        let mut held = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        let new = config();
+        if **held == *new {
+            return;
+        }
+        let old = std::mem::replace(&mut *held, new.clone());
+        drop(held);
+        self.flush_by(&new, &old);
     }
 
     /// Its offsets now.

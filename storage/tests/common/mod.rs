@@ -108,7 +108,7 @@ impl Case {
     pub fn with_options(config: LogConfig, options: StorageOptions, partitions: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let cleaner = CleanerOptions { backoff: Duration::from_millis(5), ..CleanerOptions::default() };
-        let options = StorageOptions { log_defaults: config, cleaner, ..options };
+        let options = StorageOptions { log_config: config.into(), cleaner, ..options };
         let (storage, report) = Storage::open(&[dir.path().to_owned()], options.clone()).unwrap();
         let case = Self { storage, report, dir, options };
         case.create_topic(partitions);
@@ -181,7 +181,7 @@ impl Case {
 
     /// With other settings from the next start on.
     pub fn reconfigured(self, config: LogConfig) -> Self {
-        Self { options: StorageOptions { log_defaults: config, ..self.options }, ..self }
+        Self { options: StorageOptions { log_config: config.into(), ..self.options }, ..self }
     }
 
     pub fn stopped(self) -> Self {

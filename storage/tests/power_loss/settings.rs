@@ -1,9 +1,10 @@
 //! Settings under which much happens soon.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use catena_storage::{AcksAll, CleanerOptions, CleanupPolicy, LogConfig, StorageOptions};
+use catena_storage::{AcksAll, CleanerOptions, CleanupPolicy, LogConfig, LogConfigs, StorageOptions};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -17,9 +18,8 @@ const MEMORY: &str = "memory";
 /// Of a broker with topics of these kinds.
 pub fn of_broker(kinds: &[Kind], dice: &mut StdRng) -> StorageOptions {
     StorageOptions {
-        log_defaults: log_defaults(dice),
         journal_segment_bytes: 4096 * dice.random_range(2..16),
-        log_config,
+        log_config: log_configs(log_defaults(dice)),
         look_interval: LOOK_INTERVAL,
         cleaner: cleaner(kinds.iter().any(|kind| kind.is_compacted)),
         ..StorageOptions::default()
@@ -49,6 +49,10 @@ fn log_defaults(dice: &mut StdRng) -> LogConfig {
 fn cleaner(enabled: bool) -> CleanerOptions {
     let dedupe_buffer_bytes = 1 << 16;
     CleanerOptions { enabled, dedupe_buffer_bytes, backoff: LOOK_INTERVAL, ..CleanerOptions::default() }
+}
+
+fn log_configs(defaults: LogConfig) -> LogConfigs {
+    LogConfigs::new(move |partition| Arc::new(log_config(partition.configs, &defaults)))
 }
 
 /// What the settings of a topic mean.
