@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_storage::fs::RealFileSystem;
-use catena_storage::{OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
+use catena_storage::{LogConfigs, OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
 use rustix::process::{Resource, Rlimit};
 use thiserror::Error;
 use tokio::runtime::Runtime;
@@ -121,8 +121,7 @@ impl Server {
             move_bytes_per_second_max: config.move_bytes_per_second_max,
             retention_check_interval: config.retention_check_interval,
             cleaner: config.cleaner.clone(),
-            log_config: config::topic::log_config,
-            log_defaults: config.log.clone(),
+            log_config: log_configs(&config),
             ..StorageOptions::default()
         };
         let dirs = config.data_dirs.clone();
@@ -188,6 +187,12 @@ impl Server {
         let done = spawn_blocking(move || storage.shutdown()).await.map_err(io::Error::other)?;
         done.map_err(ServerError::Shutdown)
     }
+}
+
+/// The settings of a topic's logs, until somebody changes them.
+fn log_configs(config: &Config) -> LogConfigs {
+    let defaults = config.log.clone();
+    LogConfigs::new(move |partition| Arc::new(config::topic::log_config(partition.configs, &defaults)))
 }
 
 /// Reads what was changed while earlier starts ran.

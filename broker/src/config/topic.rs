@@ -92,6 +92,7 @@ pub fn log_config(topic: &TopicConfigs, defaults: &LogConfig) -> LogConfig {
         acks_all: own.text("catena.acks.all").map_or(defaults.acks_all, acks_all),
         flush_messages: own.number("flush.messages", defaults.flush_messages),
         flush_ms: own.number("flush.ms", defaults.flush_ms),
+        commit_delay_ms: own.number("catena.commit.delay.ms", defaults.commit_delay_ms),
         producer_id_expiration_ms: defaults.producer_id_expiration_ms,
     }
 }
