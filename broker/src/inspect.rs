@@ -17,7 +17,7 @@ const PROBLEMS: u8 = 1;
 /// Nobody could look.
 const NO_LOOK: u8 = 2;
 
-/// What to do instead of running a broker.
+/// What to look at.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Verify data directories without changing anything; a broker may be at work in them.

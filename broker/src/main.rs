@@ -1,5 +1,6 @@
 //! The `catena` binary.
 
+mod cli;
 mod inspect;
 
 use std::io::IsTerminal;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use catena_broker::server;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 /// A Kafka-compatible broker.
@@ -21,13 +22,24 @@ struct Arguments {
     #[arg(long = "override", value_name = "NAME=VALUE")]
     overrides: Vec<String>,
     #[command(subcommand)]
-    command: Option<inspect::Command>,
+    command: Option<Command>,
+}
+
+/// What to do instead of running a broker.
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Inspect(inspect::Command),
+    #[command(flatten)]
+    Ask(cli::Command),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(command) = arguments.command {
-        return command.run();
+    match arguments.command {
+        Some(Command::Inspect(command)) => return command.run(),
+        Some(Command::Ask(command)) => return command.run(),
+        None => {}
     }
     let filter = EnvFilter::try_from_env("CATENA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();

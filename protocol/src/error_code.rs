@@ -2,11 +2,22 @@
 //!
 //! Source: Apache Kafka 4.4, `org.apache.kafka.common.protocol.Errors`.
 
-/// A code a response can carry; `None` means success.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i16)]
-#[allow(missing_docs, reason = "the names are Kafka's own and documented there")]
-pub enum ErrorCode {
+macro_rules! codes {
+    ($($name:ident = $code:literal,)*) => {
+        /// A code a response can carry; `None` means success.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(i16)]
+        #[allow(missing_docs, reason = "the names are Kafka's own and documented there")]
+        pub enum ErrorCode {
+            $($name = $code,)*
+        }
+
+        /// All of them, by ascending number.
+        const ALL: &[ErrorCode] = &[$(ErrorCode::$name,)*];
+    };
+}
+
+codes! {
     UnknownServerError = -1,
     None = 0,
     OffsetOutOfRange = 1,
@@ -151,5 +162,40 @@ impl ErrorCode {
     /// The number on the wire.
     pub const fn code(self) -> i16 {
         self as i16
+    }
+
+    /// The code of a number on the wire, if it is known.
+    pub fn from_code(code: i16) -> Option<Self> {
+        ALL.binary_search_by_key(&code, |known| known.code()).ok().and_then(|at| ALL.get(at)).copied()
+    }
+
+    /// Kafka's name of it, as its tools and logs write it: `INVALID_CONFIG`.
+    pub fn kafka_name(self) -> String {
+        let camel = format!("{self:?}");
+        let parts = camel.char_indices().map(|(at, letter)| match letter {
+            'A'..='Z' if at > 0 => format!("_{letter}"),
+            _ => letter.to_ascii_uppercase().to_string(),
+        });
+        parts.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_found_by_its_number() {
+        assert!(ALL.is_sorted_by_key(|code| code.code()));
+        assert!(ALL.iter().all(|code| ErrorCode::from_code(code.code()) == Some(*code)));
+        assert_eq!(ErrorCode::from_code(-2), None);
+        assert_eq!(ErrorCode::from_code(137), None);
+    }
+
+    #[test]
+    fn names_are_kafkas() {
+        assert_eq!(ErrorCode::InvalidConfig.kafka_name(), "INVALID_CONFIG");
+        assert_eq!(ErrorCode::NotLeaderOrFollower.kafka_name(), "NOT_LEADER_OR_FOLLOWER");
+        assert_eq!(ErrorCode::None.kafka_name(), "NONE");
     }
 }

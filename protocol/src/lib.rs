@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod bounds;
+pub mod client;
 mod codec;
 pub mod error_code;
 pub mod group_records;

@@ -111,6 +111,28 @@ impl Reader {
         Ok(Some(elements))
     }
 
+    /// Elements of a body that no bounds walk has seen: memory grows with the elements that are really there. Null is none.
+    pub fn growing_array<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Problem>,
+    ) -> Result<Vec<T>, Problem> {
+        let count = self.long_len()?.unwrap_or(0);
+        if count > ARRAY_ELEMENTS_MAX {
+            return Err(Problem::Elements(count));
+        }
+        (0..count).map(|_| read(self)).collect::<Result<Vec<T>, Problem>>()
+    }
+
+    /// Text of a struct of ours.
+    pub fn text(&mut self) -> Result<String, Problem> {
+        self.string().map(|text| text.to_string())
+    }
+
+    /// Text of a struct of ours, or null.
+    pub fn nullable_text(&mut self) -> Result<Option<String>, Problem> {
+        Ok(self.nullable_string()?.map(|text| text.to_string()))
+    }
+
     /// The end of a struct: `known` is called with each tag and its value, and ignores what it does not know.
     pub fn tags(&mut self, mut known: impl FnMut(u32, &mut Self) -> Result<(), Problem>) -> Result<(), Problem> {
         if !self.flexible {

@@ -45,6 +45,11 @@ impl<'a> Writer<'a> {
         self.out.put_u8(u8::from(value));
     }
 
+    /// A number of 8 bits.
+    pub fn int8(&mut self, value: i8) {
+        self.out.put_i8(value);
+    }
+
     /// A number of 16 bits.
     pub fn int16(&mut self, value: i16) {
         self.out.put_i16(value);
@@ -97,6 +102,12 @@ impl<'a> Writer<'a> {
             Ok(len) => self.out.put_i32(len),
             Err(_) => self.unsayable = Some("more than 2 GiB"),
         }
+    }
+
+    /// Bytes or records.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.bytes_len(Some(value.len()));
+        self.out.put_slice(value);
     }
 
     /// Elements.
