@@ -18,8 +18,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The refusal of an error code and its message; `None` for success.
+    /// The refusal of an error code and its message; `None` for success. Empty words are none.
     pub(super) fn of(code: i16, message: Option<String>) -> Option<Self> {
+        let message = message.filter(|words| !words.is_empty());
         let refusal = || Self { error: ErrorCode::from_code(code), code, message };
         (code != ErrorCode::None.code()).then(refusal)
     }

@@ -1,7 +1,11 @@
 //! `catena config …`: settings of a running broker.
 
 mod change;
+mod compare;
+mod events;
 mod get;
+mod history;
+mod past;
 
 use std::io::Write;
 
@@ -35,6 +39,12 @@ enum Command {
     Set(change::Set),
     /// Take values away, so that what stands behind them rules again.
     Unset(change::Unset),
+    /// Who changed what, when, why and by which verdict; the newest last.
+    History(history::History),
+    /// What differs between two moments.
+    Diff(compare::Diff),
+    /// Give a setting the value again that it had in a version; itself a change.
+    Revert(compare::Revert),
 }
 
 impl Config {
@@ -45,6 +55,9 @@ impl Config {
             Command::Get(command) => command.run(&mut client, out),
             Command::Set(command) => command.run(&mut client, out),
             Command::Unset(command) => command.run(&mut client, out),
+            Command::History(command) => command.run(&mut client, out),
+            Command::Diff(command) => command.run(&mut client, out),
+            Command::Revert(command) => command.run(&mut client, out),
         }
     }
 }
