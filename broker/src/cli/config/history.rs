@@ -51,7 +51,7 @@ fn table(events: &[Event], out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 /// What, how it changed, to which version, and why.
-fn told(what: &What) -> [String; 4] {
+pub(super) fn told(what: &What) -> [String; 4] {
     let none = String::new;
     match what {
         What::Changed { key, from, to, verdict } => {

@@ -6,6 +6,8 @@ mod events;
 mod get;
 mod history;
 mod past;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 
