@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::error::CliError;
 
 /// A record to be written: its key, and its value or none for a tombstone.
-pub type NewRecord = (String, Option<String>);
+pub type NewRecord = (Vec<u8>, Option<Vec<u8>>);
 
 /// Connections to the brokers that were needed.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Client {
         let timeout_ms = self.server_limit_ms();
         let mut builder = BatchBuilder::new();
         for (key, value) in records {
-            builder.push(now_ms, Some(key.as_bytes()), value.as_ref().map(String::as_bytes));
+            builder.push(now_ms, Some(key), value.as_deref());
         }
         let batch = builder.build().map_err(|error: RecordError| CliError::NotThere(error.to_string()))?;
         let leader = self.leader(topic, partition)?;

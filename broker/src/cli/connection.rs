@@ -12,7 +12,7 @@ use catena_protocol::client::{ApiVersions, Call, LENGTH_BYTES, Strange, Supporte
 use super::error::CliError;
 
 /// The name this client gives itself.
-const CLIENT_ID: &str = "catena-cli";
+pub const CLIENT_ID: &str = "catena-cli";
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 

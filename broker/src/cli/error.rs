@@ -99,6 +99,14 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// The same, with what it is about if the server said no.
+    pub fn about(self, what: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::RefusedAbout { what: what(), refusal },
+            other => other,
+        }
+    }
+
     /// Whether nobody wants to read the output any more.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

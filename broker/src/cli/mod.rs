@@ -5,10 +5,12 @@
 
 mod client;
 mod config;
+mod config_topic;
 mod connection;
 mod error;
 mod log;
 mod notation;
+mod rollout;
 mod table;
 
 use std::io::{self, BufWriter, Write};
@@ -25,6 +27,10 @@ use error::CliError;
 pub enum Command {
     /// Settings of a running broker: look, change, history, going back.
     Config(config::Config),
+    /// Values that prove themselves on a share of the requests before they rule.
+    Rollout(rollout::Rollout),
+    /// Config topics for fleets of one's own.
+    ConfigTopic(config_topic::ConfigTopic),
 }
 
 /// Which broker, and how patient to be with it.
@@ -50,6 +56,8 @@ impl Command {
         let mut out = BufWriter::new(io::stdout().lock());
         let done = match self {
             Self::Config(command) => command.run(&mut out),
+            Self::Rollout(command) => command.run(&mut out),
+            Self::ConfigTopic(command) => command.run(&mut out),
         };
         match done.and_then(|()| out.flush().map_err(CliError::from)) {
             Ok(()) => ExitCode::SUCCESS,

@@ -80,7 +80,8 @@ fn moment(text: &str) -> Result<When, String> {
 
 impl When {
     fn resolve(self, now: Timestamp) -> Moment {
-        let ago = |ms: i64| Timestamp::from_millisecond(now.as_millisecond().saturating_sub(ms)).unwrap_or(Timestamp::MIN);
+        let ago =
+            |ms: i64| Timestamp::from_millisecond(now.as_millisecond().saturating_sub(ms)).unwrap_or(Timestamp::MIN);
         match self {
             // Whatever the log has is in force, also if the broker's clock is ahead of this one.
             Self::Now => Moment::Time(Timestamp::MAX),

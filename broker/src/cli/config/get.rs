@@ -43,11 +43,7 @@ impl Get {
 }
 
 /// The settings of a resource as the broker describes them.
-pub fn described(
-    client: &mut Client,
-    resource: &Resource,
-    setting: Option<&str>,
-) -> Result<Vec<Described>, CliError> {
+pub fn described(client: &mut Client, resource: &Resource, setting: Option<&str>) -> Result<Vec<Described>, CliError> {
     let (resource_type, resource_name) = (notation::resource_type(resource.kind), resource.name.as_str());
     Ok(super::ask(client, resource, &DescribeConfigs { resource_type, resource_name, setting })??)
 }

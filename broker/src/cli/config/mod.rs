@@ -9,6 +9,8 @@ mod past;
 #[cfg(test)]
 mod tests;
 
+pub use history::{moment, tried, who};
+
 use std::io::Write;
 
 use catena_broker::config::resource::{Resource, ResourceKind};

@@ -35,7 +35,12 @@ pub struct Difference {
 type Life<'a> = Vec<(Timestamp, Option<&'a SettingValue>)>;
 
 /// The settings that differ between two moments.
-pub fn differences(entries: &[Entry], of: &Resource, setting: Option<&str>, [from, to]: [Moment; 2]) -> Vec<Difference> {
+pub fn differences(
+    entries: &[Entry],
+    of: &Resource,
+    setting: Option<&str>,
+    [from, to]: [Moment; 2],
+) -> Vec<Difference> {
     let lives = lives(entries, of).into_iter().filter(|(key, _)| setting.is_none_or(|setting| setting == key.setting));
     let compared = lives.map(|(key, life)| Difference {
         setting: key.setting.clone(),
