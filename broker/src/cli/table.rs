@@ -22,9 +22,12 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| visible(&cell.into())).collect());
     }
 
-    /// Whether it has nothing but a head.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 1
+    /// Writes it out, or `nothing` when it has no rows.
+    ///
+    /// # Errors
+    /// As the output.
+    pub fn write_or(&self, nothing: &str, out: &mut dyn Write) -> io::Result<()> {
+        if self.rows.len() > 1 { self.write(out) } else { writeln!(out, "{nothing}") }
     }
 
     /// Writes it out. The last cell of a row is not padded.

@@ -82,10 +82,11 @@ fn change(
     alter(client, resource, &changes, how.validate_only)?;
     let done = if how.validate_only { "would be changed" } else { "changed" };
     let what = notation::written(resource);
-    Ok(match changes.first().filter(|_| settings == 1) {
-        Some(only) => writeln!(out, "{what}: {} {done}", only.name)?,
-        None => writeln!(out, "{what}: {settings} settings {done}")?,
-    })
+    let changed = match changes.first().filter(|_| settings == 1) {
+        Some(only) => only.name.clone(),
+        None => format!("{settings} settings"),
+    };
+    Ok(writeln!(out, "{what}: {changed} {done}")?)
 }
 
 /// Makes the changes and waits until they are in force.

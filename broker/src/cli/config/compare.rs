@@ -110,7 +110,7 @@ fn table(found: &[Difference], out: &mut dyn Write) -> Result<(), CliError> {
     for Difference { setting, from, to } in found {
         table.push([setting.as_str(), from.shown(), to.shown()]);
     }
-    Ok(if table.is_empty() { writeln!(out, "no difference")? } else { table.write(out)? })
+    Ok(table.write_or("no difference", out)?)
 }
 
 fn lines(resource: &Resource, found: &[Difference], out: &mut dyn Write) -> Result<(), CliError> {

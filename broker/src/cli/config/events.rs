@@ -142,7 +142,7 @@ fn what(entry: &Entry, before: &BTreeMap<&SettingKey, &SettingValue>, entries: &
         },
         Ok(Record::Setting(key, None)) => {
             let known = before.get(key).copied();
-            What::Removed { key: key.clone(), from: known.map_or(Before::Unknown, |value| value_before(value)) }
+            What::Removed { key: key.clone(), from: known.map_or(Before::Unknown, value_before) }
         }
         Ok(Record::Rollout(name, Some(rollout))) => What::Rollout(name.clone(), rollout.clone()),
         Ok(Record::Rollout(name, None)) => What::RolloutEnded(name.clone()),

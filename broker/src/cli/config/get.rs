@@ -55,7 +55,7 @@ fn table(settings: &[Described], out: &mut dyn Write) -> Result<(), CliError> {
         let value = value(setting.value.as_deref(), setting.sensitive);
         table.push([setting.name.clone(), value, setting.source.name().to_owned(), behind.join(", ")]);
     }
-    Ok(if table.is_empty() { writeln!(out, "nothing is set")? } else { table.write(out)? })
+    Ok(table.write_or("nothing is set", out)?)
 }
 
 fn synonym(synonym: &Synonym) -> String {

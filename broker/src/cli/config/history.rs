@@ -47,7 +47,7 @@ fn table(events: &[Event], out: &mut dyn Write) -> Result<(), CliError> {
         let [what, change, version, why] = told(&event.what);
         table.push([moment(event.time), who(event.author.as_ref()), what, change, version, why]);
     }
-    Ok(if table.is_empty() { writeln!(out, "no changes are recorded")? } else { table.write(out)? })
+    Ok(table.write_or("no changes are recorded", out)?)
 }
 
 /// What, how it changed, to which version, and why.

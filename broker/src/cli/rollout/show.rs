@@ -49,7 +49,7 @@ impl List {
                 why(standing),
             ]);
         }
-        Ok(if table.is_empty() { writeln!(out, "no rollouts")? } else { table.write(out)? })
+        Ok(table.write_or("no rollouts", out)?)
     }
 }
 

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use catena_broker::config::resource::Resource;
-use catena_broker::rollout::record::{Metric, OnDoubt, Rollout, Tried};
+use catena_broker::rollout::record::{Metric, Rollout, Tried};
+use catena_broker::rollout::verdict::OnDoubt;
 use clap::{Args, ValueEnum};
 
 use super::super::error::CliError;
