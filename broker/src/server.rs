@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_storage::fs::RealFileSystem;
-use catena_storage::{LogConfigs, OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
+use catena_storage::{OpenError, RecoveryReport, Storage, StorageOptions, StoreError};
 use rustix::process::{Resource, Rlimit};
 use thiserror::Error;
 use tokio::runtime::Runtime;
@@ -19,9 +19,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use crate::broker::{AdvertisedListener, Broker};
-use crate::config::live::Live;
+use crate::config::live::{Current, Live};
 use crate::config::owner::{Configs, Owner};
-use crate::config::{self, Config, ConfigError};
+use crate::config::partitions::log_configs;
+use crate::config::{Config, ConfigError};
 use crate::dispatch;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::groups::Groups;
@@ -113,6 +114,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<(Self, RecoveryReport), ServerError> {
         let bound = bind(&config).await?;
         let scrapes = bind_metrics(&config).await?;
+        let live = Live::new(Arc::new(config.clone()));
+        let (configs, owner) = Configs::new(config.settings.clone(), config.node_id);
         let options = StorageOptions {
             fs: Arc::new(RealFileSystem),
             cordoned: config.cordoned_dirs.clone(),
@@ -121,16 +124,18 @@ impl Server {
             move_bytes_per_second_max: config.move_bytes_per_second_max,
             retention_check_interval: config.retention_check_interval,
             cleaner: config.cleaner.clone(),
-            log_config: log_configs(&config),
+            log_config: log_configs(live.clone(), configs.known().clone()),
             ..StorageOptions::default()
         };
         let dirs = config.data_dirs.clone();
         let opened = spawn_blocking(move || Storage::open(&dirs, options)).await;
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
-        let (configs, owner) = Configs::new(config.settings.clone(), config.node_id);
         let (owner, storage, config) = load(owner, storage).await?;
-        let (broker, stop) = assemble(config, storage, configs, advertised)?;
+        let config = Arc::new(config);
+        live.replace(Current { config: config.clone(), trials: None });
+        storage.refresh_log_configs();
+        let (broker, stop) = assemble(&config, live, storage, configs, advertised)?;
         tokio::spawn(owner.run(broker.clone()));
         broker.groups.load();
         tokio::spawn(producers::look_after(broker.clone(), broker.config().producers));
@@ -189,12 +194,6 @@ impl Server {
     }
 }
 
-/// The settings of a topic's logs, until somebody changes them.
-fn log_configs(config: &Config) -> LogConfigs {
-    let defaults = config.log.clone();
-    LogConfigs::new(move |partition| Arc::new(config::topic::log_config(partition.configs, &defaults)))
-}
-
 /// Reads what was changed while earlier starts ran.
 async fn load(mut owner: Owner, storage: Arc<Storage>) -> Result<(Owner, Arc<Storage>, Config), ServerError> {
     let load = move || owner.load(&storage).map(|config| (owner, storage, config));
@@ -202,15 +201,15 @@ async fn load(mut owner: Owner, storage: Arc<Storage>) -> Result<(Owner, Arc<Sto
 }
 
 fn assemble(
-    config: Config,
+    config: &Config,
+    live: Live,
     storage: Arc<Storage>,
     configs: Configs,
     advertised: Vec<AdvertisedListener>,
 ) -> io::Result<(Arc<Broker>, Stop)> {
     let (stop, stopping) = Stopping::new();
-    let config = Arc::new(config);
     let broker = Broker {
-        topics: Topics::new(storage.clone(), &config),
+        topics: Topics::new(storage.clone(), config),
         groups: Groups::new(storage.clone(), config.groups.clone(), stopping.clone()),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
         cold_reads: ColdReads::start(config.fetch.cold_threads, config.fetch.cold_buffer_bytes)?,
@@ -223,7 +222,7 @@ fn assemble(
         storage,
         configs,
         node_id: config.node_id,
-        live: Live::new(config),
+        live,
     };
     Ok((Arc::new(broker), stop))
 }

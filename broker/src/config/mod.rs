@@ -27,6 +27,7 @@ pub mod listeners;
 pub mod live;
 pub mod log;
 pub mod owner;
+pub mod partitions;
 pub mod properties;
 pub mod record;
 mod resolve;

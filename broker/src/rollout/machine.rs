@@ -98,6 +98,8 @@ struct Run {
     arm: Arm,
     trial: Trial,
     seconds: u64,
+    /// What the figures say, made once a second.
+    judgement: Judgement,
 }
 
 impl Machine {
@@ -128,8 +130,8 @@ impl Machine {
     }
 
     fn run(&mut self, name: &str, offset: i64, arm: Arm, checked: Checked) {
-        let begin = || Run { offset, unit: checked.unit, arm, trial: Trial::new(checked.plan), seconds: 0 };
-        self.runs.entry(name.to_owned()).or_insert_with(begin);
+        let unit = checked.unit;
+        self.runs.entry(name.to_owned()).or_insert_with(|| Run::new(offset, unit, arm, Trial::new(checked.plan)));
     }
 
     fn place_for(&self, name: &str, rollout: &Rollout, unit: Unit) -> Option<Arm> {
@@ -141,7 +143,7 @@ impl Machine {
     /// The first that the figures decide.
     fn decided(&self) -> Option<Command> {
         self.runs.iter().find_map(|(name, run)| {
-            let figures = run.judgement();
+            let figures = run.judgement.clone();
             let (outcome, why) = match &figures.verdict {
                 Verdict::Undecided { .. } => return None,
                 Verdict::Approve { why } => (Outcome::Approved, why.clone()),
@@ -156,15 +158,14 @@ impl Machine {
     pub fn observe(&mut self, control: &ArmWindow, mut arms: BTreeMap<String, ArmWindow>) {
         for (name, run) in &mut self.runs {
             let Some(canary) = arms.remove(name) else { continue };
-            run.trial.observe(&Pair { control: control.clone(), canary });
-            run.seconds += 1;
+            run.observe(&Pair { control: control.clone(), canary });
         }
     }
 
     /// Control has changed: what was measured against the one before does not count.
     pub fn measure_anew(&mut self) {
         for run in self.runs.values_mut() {
-            (run.trial, run.seconds) = (Trial::new(run.trial.plan().clone()), 0);
+            *run = Run::new(run.offset, run.unit, run.arm, Trial::new(run.trial.plan().clone()));
         }
     }
 
@@ -174,7 +175,7 @@ impl Machine {
     }
 
     fn figures(&self, name: &str) -> Option<Judgement> {
-        self.runs.get(name).map(Run::judgement)
+        self.runs.get(name).map(|run| run.judgement.clone())
     }
 
     /// Where all rollouts stand, in the order in which they came.
@@ -196,7 +197,7 @@ impl Machine {
             why,
             arm: run.map(|run| run.arm),
             seconds: run.map_or(0, |run| run.seconds),
-            figures: run.map(Run::judgement),
+            figures: run.map(|run| run.judgement.clone()),
         }
     }
 
@@ -210,8 +211,15 @@ impl Machine {
 }
 
 impl Run {
-    fn judgement(&self) -> Judgement {
-        self.trial.judge(Duration::from_secs(self.seconds))
+    fn new(offset: i64, unit: Unit, arm: Arm, trial: Trial) -> Self {
+        let judgement = trial.judge(Duration::ZERO);
+        Self { offset, unit, arm, trial, seconds: 0, judgement }
+    }
+
+    fn observe(&mut self, second: &Pair<ArmWindow>) {
+        self.trial.observe(second);
+        self.seconds += 1;
+        self.judgement = self.trial.judge(Duration::from_secs(self.seconds));
     }
 }
 
@@ -244,3 +252,7 @@ fn as_asked(name: &str, standing: &Standing, figures: Option<Judgement>) -> Comm
         figures,
     })
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

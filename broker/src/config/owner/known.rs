@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use catena_storage::{LogConfig, Storage};
+use catena_storage::Storage;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::config::layers::Layers;
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::State;
-use crate::config::topic::{TopicConfigs, log_config};
+use crate::config::topic::TopicConfigs;
 use crate::rollout::check::{Checked, RolloutError, check};
 use crate::rollout::machine::Status;
 use crate::rollout::record::Rollout;
@@ -71,13 +71,6 @@ impl Known {
                 .unwrap_or_default(),
             ResourceKind::Broker | ResourceKind::Group | ResourceKind::ClientMetrics => self.state().values(resource),
         }
-    }
-
-    /// Gives the logs of a topic the settings that it has now.
-    pub(super) fn refresh_logs(&self, storage: &Storage, topic: &str, defaults: &LogConfig) {
-        let Some(topic) = storage.topic(topic) else { return };
-        let configs = self.topic_configs(&topic.name, topic.id, &topic.configs);
-        topic.partitions.iter().for_each(|log| log.set_config(log_config(&configs, defaults)));
     }
 
     /// Somebody writes to the topic: the owner should look.

@@ -138,9 +138,8 @@ impl Owner {
     /// When the settings of the file cannot be used.
     pub fn load(&mut self, storage: &Storage) -> Result<Config, ConfigError> {
         self.find_log(storage);
-        let effects = self.read();
+        self.read();
         let config = self.known.layers().in_force()?;
-        effects.topics.iter().for_each(|topic| self.known.refresh_logs(storage, topic, &config.log));
         let state = self.known.state();
         if !state.is_empty() {
             info!(records = state.len(), newer = state.newer, strange = state.strange, "configuration loaded");
@@ -218,7 +217,8 @@ impl Owner {
         if effects.brokers || !effects.topics.is_empty() {
             self.conductor.control_changed();
         }
-        effects.topics.iter().for_each(|topic| self.known.refresh_logs(&broker.storage, topic, &broker.config().log));
+        let topics = effects.topics.iter().filter_map(|topic| broker.storage.topic(topic));
+        topics.for_each(|topic| broker.storage.refresh_log_configs_of(topic.id));
     }
 
     /// Reads what is new into the state.

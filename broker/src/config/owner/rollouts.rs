@@ -138,6 +138,7 @@ impl Conductor {
         let config = Arc::new(config);
         self.control = Some(config.clone());
         broker.live.replace(Current { config, trials: self.trials.clone() });
+        broker.storage.refresh_log_configs();
     }
 
     /// What was measured against the control before counts no more.
@@ -178,10 +179,14 @@ impl Conductor {
         let arms: Vec<(Unit, TriedArm)> = self.machine.running().filter_map(arm).collect();
         let unit = arms.first().map(|(unit, _)| *unit);
         let arms = arms.into_iter().map(|(_, arm)| arm).collect();
+        let before = self.trials.take();
         self.trials = unit.map(|unit| Arc::new(Trials { unit, arms, control: Arc::default() }));
         self.is_stale = false;
         let config = self.control.get_or_insert_with(|| broker.config()).clone();
         broker.live.replace(Current { config, trials: self.trials.clone() });
+        if before.iter().chain(&self.trials).any(|trials| trials.unit == Unit::Partition) {
+            broker.storage.refresh_log_configs();
+        }
     }
 }
 

@@ -1,0 +1,35 @@
+//! With which settings each partition's log runs.
+//!
+//! What must always hold: it is a function of what is in force, of what the topic was created with and given since, and of the
+//! arm that the partition is in; nobody else gives a log its settings.
+
+use std::sync::Arc;
+
+use catena_storage::{LogConfig, LogConfigs, PartitionOf};
+
+use crate::config::live::Live;
+use crate::config::owner::Known;
+use crate::config::topic::log_config;
+use crate::rollout::arms::{Trials, TriedArm, Unit, place_of_partition};
+
+/// The function, as storage asks it.
+pub fn log_configs(live: Live, known: Arc<Known>) -> LogConfigs {
+    LogConfigs::new(move |partition| Arc::new(of_partition(&live, &known, partition)))
+}
+
+fn of_partition(live: &Live, known: &Known, partition: &PartitionOf<'_>) -> LogConfig {
+    let current = live.current();
+    let mut configs = known.topic_configs(partition.topic, partition.topic_id, partition.configs);
+    let arm = current.trials.as_ref().and_then(|trials| arm_of(trials, partition));
+    for (setting, value) in arm.and_then(|arm| arm.topics.get(partition.topic)).into_iter().flatten() {
+        match value {
+            Some(value) => drop(configs.insert(setting.clone(), value.clone())),
+            None => drop(configs.remove(setting)),
+        }
+    }
+    log_config(&configs, &arm.map_or(&current.config, |arm| &arm.config).log)
+}
+
+fn arm_of<'a>(trials: &'a Trials, partition: &PartitionOf<'_>) -> Option<&'a TriedArm> {
+    (trials.unit == Unit::Partition).then(|| trials.arm(place_of_partition(partition.topic, partition.index))).flatten()
+}
