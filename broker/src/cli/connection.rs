@@ -35,7 +35,9 @@ impl Connection {
         let stream = connect(address, limit)?;
         let address = address.to_owned();
         let mut connection = Self { address, stream, limit, calls: 0, versions: SupportedVersions::default() };
-        connection.versions = connection.exchange(&ApiVersions)??;
+        let versions = connection.exchange(&ApiVersions)?;
+        let refused = |refusal| CliError::RefusedAbout { what: connection.address.clone(), refusal };
+        connection.versions = versions.map_err(refused)?;
         Ok(connection)
     }
 
