@@ -39,7 +39,7 @@ pub fn good() -> Vec<Value> {
 
 /// Changes of one broker that are refused.
 pub fn bad() -> Vec<Value> {
-    let long = "x".repeat(40_000);
+    let long = "x".repeat(32_767);
     let refused: Vec<Vec<Step>> = vec![
         vec![set("no.such.setting", "1")],
         vec![delete("no.such.setting")],

@@ -7,7 +7,7 @@ use crate::verbs::*;
 /// Changes that are made and changes that are refused.
 pub fn calls() -> Vec<Value> {
     let s = "slow-clients";
-    let long = "x".repeat(40_000);
+    let long = "x".repeat(32_767);
     let all = || describe(CLIENT_METRICS, s, None);
     let mut calls = vec![
         list(0, &[]),

@@ -7,7 +7,7 @@ use crate::verbs::*;
 /// Changes that are made and changes that are refused.
 pub fn calls() -> Vec<Value> {
     let g = "members";
-    let long = "x".repeat(40_000);
+    let long = "x".repeat(32_767);
     let state = || describe(GROUP, g, Some(&["consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"]));
     let mut calls = vec![
         alter(GROUP, g, &[set("consumer.session.timeout.ms", "50000")]),

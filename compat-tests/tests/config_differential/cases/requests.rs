@@ -9,7 +9,7 @@ pub fn calls() -> Vec<Value> {
     let set_retention: &[Step] = &[set("retention.ms", "5000")];
     let wrong: &[Step] = &[set("retention.ms", "x")];
     let values: &[(&str, Option<&str>)] = &[("retention.ms", Some("6000"))];
-    let long = "n".repeat(40_000);
+    let long = "n".repeat(32_767);
     vec![
         topic("one", &[]),
         topic("two", &[]),
@@ -21,7 +21,7 @@ pub fn calls() -> Vec<Value> {
         change(1, false, &[(0, "one", set_retention), (TOPIC, "two", set_retention), (3, "x", &[]), (-1, "", &[])]),
         shows(TOPIC, "two", &[("retention.ms", "5000")]),
         change(1, false, &[(64, "one", set_retention), (LOGGER, "1", &[]), (CLIENT_METRICS, "", set_retention)]),
-        replace_all(2, false, &[(TOPIC, "one", values), (TOPIC, "none", values), (TOPIC, "one", values)]),
+        replace_all(2, false, &[(TOPIC, "two", values), (TOPIC, "none", values)]),
         replace_all(2, false, &[(0, "one", values), (TOPIC, "two", values), (127, "x", &[])]),
         shows(TOPIC, "two", &[("retention.ms", "6000")]),
         replace_all(2, false, &[(LOGGER, "1", &[("root", Some("INFO"))]), (LOGGER, "", &[])]),
@@ -37,5 +37,6 @@ pub fn calls() -> Vec<Value> {
         list(1, &[3]),
         list(1, &[TOPIC, 3]),
         list(1, &[TOPIC, TOPIC]),
+        replace_all(2, false, &[(TOPIC, "one", values), (TOPIC, "two", values), (TOPIC, "one", values)]),
     ]
 }

@@ -63,8 +63,8 @@ pub fn good() -> Vec<Value> {
 /// Changes that are refused, and what is described afterwards: what was described before.
 pub fn bad() -> Vec<Value> {
     let t = "unchanged";
-    let long = "x".repeat(40_000);
-    let list = "0:1,".repeat(9_000);
+    let long = "x".repeat(32_767);
+    let list = "0:1,".repeat(8_000);
     let state = || describe(TOPIC, t, Some(&["retention.ms", "cleanup.policy", "max.compaction.lag.ms", "flush.ms"]));
     let mut calls = vec![
         topic(t, &[("retention.ms", "60000"), ("min.compaction.lag.ms", "1000")]),
