@@ -259,13 +259,13 @@ fn altered_topic(rule: &TopicRule) -> ErrorCode {
 
 fn altered_broker(rule: &BrokerRule) -> ErrorCode {
     match rule {
-        BrokerRule::NotAList { .. } => ErrorCode::InvalidConfig,
+        BrokerRule::NotAList { .. } | BrokerRule::Unknown(_) => ErrorCode::InvalidConfig,
         BrokerRule::NotANumber(_)
         | BrokerRule::Other { .. }
         | BrokerRule::Restart(_)
         | BrokerRule::WithoutListener(_)
         | BrokerRule::PerBroker(_)
-        | BrokerRule::Unknown(_)
+        | BrokerRule::Value(_)
         | BrokerRule::Secret(_)
         | BrokerRule::Refused { .. }
         | BrokerRule::Unresolvable(_) => ErrorCode::InvalidRequest,
@@ -275,9 +275,13 @@ fn altered_broker(rule: &BrokerRule) -> ErrorCode {
 fn altered_group(rule: &GroupRule) -> ErrorCode {
     match rule {
         GroupRule::NoName => ErrorCode::InvalidRequest,
-        GroupRule::Unknown(_) | GroupRule::Below { .. } | GroupRule::Above { .. } | GroupRule::NotAbove { .. } => {
-            ErrorCode::InvalidConfig
-        }
+        GroupRule::Unknown(_)
+        | GroupRule::OutOfRange { .. }
+        | GroupRule::Above { .. }
+        | GroupRule::NotAbove { .. }
+        | GroupRule::SameTag
+        | GroupRule::UnknownAssignor { .. }
+        | GroupRule::DeadLetters => ErrorCode::InvalidConfig,
     }
 }
 

@@ -52,6 +52,7 @@ impl Settings {
     #[must_use]
     pub fn under(&self, values: &BTreeMap<String, String>) -> Self {
         let mut given = self.given.clone();
+        given.retain(|name, _| !values.keys().any(|value| are_units_of_one_thing(name, value)));
         let known = values.iter().filter_map(|(name, value)| Some((table::broker_setting(name)?, value)));
         let checked = known.filter_map(|(setting, value)| Some((setting.name, value::check(setting, value).ok()?)));
         given.extend(checked);
@@ -100,6 +101,13 @@ impl Settings {
 /// `NotInTable`.
 pub fn definition(name: &'static str) -> Result<&'static Definition, ConfigError> {
     table::broker_setting(name).ok_or(ConfigError::NotInTable { name, kind: "setting" })
+}
+
+/// Whether both are units of one thing: what is set later wins over them too (Kafka's
+/// `DynamicBrokerConfig.overrideProps`).
+fn are_units_of_one_thing(one: &str, other: &str) -> bool {
+    let named = |definition: &Definition, name: &str| definition.fallbacks.iter().any(|behind| behind.name == name);
+    table::topic_settings().iter().any(|definition| named(definition, one) && named(definition, other))
 }
 
 fn read_file(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {

@@ -70,6 +70,11 @@ pub fn group_setting(name: &str) -> Option<&'static Definition> {
     find(&GROUP, name)
 }
 
+/// The setting of that name of subscriptions of client metrics.
+pub fn client_metrics_setting(name: &str) -> Option<&'static Definition> {
+    find(&CLIENT_METRICS, name)
+}
+
 fn find(table: &'static [Definition], name: &str) -> Option<&'static Definition> {
     table.binary_search_by(|definition| definition.name.cmp(name)).ok().map(|found| &table[found])
 }

@@ -13,10 +13,13 @@ use crate::config::error::InvalidValue;
 /// `InvalidValue` with Kafka's reason.
 pub fn check(definition: &Definition, text: &str) -> Result<String, InvalidValue> {
     let trimmed = text.trim();
-    check_kind(definition.kind, trimmed)
-        .and_then(|()| definition.bounds.check(definition.kind, trimmed))
-        .map(|()| normal_form(definition.kind, trimmed))
-        .map_err(|reason| refusal(definition, trimmed, reason))
+    check_kind(definition.kind, trimmed).map_err(|reason| refusal(definition, trimmed, reason))?;
+    let normal = normal_form(definition.kind, trimmed);
+    definition.bounds.check(definition.kind, trimmed).map_err(|reason| match definition.kind {
+        Kind::List => refusal(definition, trimmed, reason),
+        _ => refusal(definition, &normal, reason),
+    })?;
+    Ok(normal)
 }
 
 /// Checks `text` as `check` does, and that the setting is not one that is refused here.
@@ -67,11 +70,14 @@ fn check_boolean(text: &str) -> Result<(), String> {
     Err("Expected value to be either true or false".to_owned())
 }
 
-/// The text as it is shown and read back: booleans in lower case, numbers without a plus sign, lists without spaces.
+/// The text as it is shown and read back: booleans in lower case, numbers as Java writes them, lists without spaces.
 fn normal_form(kind: Kind, text: &str) -> String {
     match kind {
         Kind::Boolean => text.to_ascii_lowercase(),
-        Kind::Short | Kind::Int | Kind::Long | Kind::Double => text.trim_start_matches('+').to_owned(),
+        Kind::Short | Kind::Int | Kind::Long => {
+            text.parse::<i64>().map_or_else(|_| text.to_owned(), |number| number.to_string())
+        }
+        Kind::Double => text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| format!("{number:?}")),
         Kind::List => list_items(text).collect::<Vec<_>>().join(","),
         Kind::String | Kind::Password | Kind::Class => text.to_owned(),
     }

@@ -100,26 +100,29 @@ pub enum BrokerRule {
         /// The setting.
         setting: String,
     },
+    /// Neither Kafka nor Catena knows the setting. (Kafka keeps it for plug-ins, which Catena has not.)
+    #[error("Unknown config name: {0}")]
+    Unknown(String),
     /// Settings that only a start can change.
-    #[error("Cannot update these configs dynamically: Set({0})")]
+    #[error("Cannot update these configs dynamically: [{0}]")]
     Restart(String),
     /// Settings of one listener, without the listener.
-    #[error("These security configs can be dynamically updated only per-listener using the listener prefix: Set({0})")]
+    #[error("These security configs can be dynamically updated only per-listener using the listener prefix: [{0}]")]
     WithoutListener(String),
     /// Settings that each broker has for itself.
-    #[error("Cannot update these configs at default cluster level, broker id must be specified: Set({0})")]
+    #[error("Cannot update these configs at default cluster level, broker id must be specified: [{0}]")]
     PerBroker(String),
-    /// Neither Kafka nor Catena knows the setting.
-    #[error("Unknown broker config name: {0}")]
-    Unknown(String),
+    /// A value of the wrong type, out of bounds, or in contradiction to others.
+    #[error("{0}")]
+    Value(String),
     /// Secrets are not stored.
-    #[error("{0} is a secret; secrets are not stored here, set it in the settings file")]
-    Secret(String),
+    #[error("{0} is a secret, and secrets are not stored; set it in the settings file")]
+    Secret(&'static str),
     /// The setting asks for what Catena does not do.
-    #[error("{setting} cannot be set here: {reason}")]
+    #[error("{setting} cannot be set: {reason}")]
     Refused {
         /// The setting.
-        setting: String,
+        setting: &'static str,
         /// Why.
         reason: &'static str,
     },
@@ -137,30 +140,46 @@ pub enum GroupRule {
     /// No group has such a setting.
     #[error("Unknown group config name: {0}")]
     Unknown(String),
-    /// Less than the broker allows, or than another setting.
-    #[error("{setting} must be greater than or equal to {bound}")]
-    Below {
+    /// Less or more than the broker allows.
+    #[error("{setting} must be in the range {min} to {max} inclusive.")]
+    OutOfRange {
         /// The setting.
         setting: &'static str,
-        /// The setting that bounds it.
-        bound: &'static str,
+        /// Least that is allowed.
+        min: i64,
+        /// Most that is allowed.
+        max: i64,
     },
     /// More than the broker allows.
-    #[error("{setting} must be less than or equal to {bound}")]
+    #[error("{setting} must be less than or equal to {max}")]
     Above {
         /// The setting.
         setting: &'static str,
-        /// The setting that bounds it.
-        bound: &'static str,
+        /// Most that is allowed.
+        max: i64,
     },
     /// A session that ends before a heartbeat can keep it.
-    #[error("{setting} must be greater than {bound}")]
+    #[error("{session} must be greater than {heartbeat}")]
     NotAbove {
-        /// The setting.
-        setting: &'static str,
-        /// The setting that bounds it.
-        bound: &'static str,
+        /// The session timeout.
+        session: &'static str,
+        /// The heartbeat interval.
+        heartbeat: &'static str,
     },
+    /// A tag that is named more than once.
+    #[error("streams.rack.aware.assignment.tags must not contain duplicate tag keys.")]
+    SameTag,
+    /// An assignor that the broker has not.
+    #[error("streams.assignor.name '{assignor}' is not a registered task assignor. Registered assignors are: [{known}].")]
+    UnknownAssignor {
+        /// The assignor asked for.
+        assignor: String,
+        /// Those of the broker.
+        known: String,
+    },
+    /// Records that are given up must not go to an internal topic.
+    #[error("errors.deadletterqueue.topic.name: DLQ topic name must not start with '__'")]
+    DeadLetters,
 }
 
 /// Rules of subscriptions of client metrics (KIP-714).

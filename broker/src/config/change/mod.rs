@@ -78,6 +78,13 @@ pub struct View<'a> {
     pub exists: bool,
 }
 
+impl View<'_> {
+    /// The broker's settings that are in force.
+    fn broker(&self) -> Settings {
+        self.fixed.under(self.all_brokers).under(self.this_broker)
+    }
+}
+
 /// One setting's new value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -99,6 +106,9 @@ pub struct Plan {
     pub expected_version: Option<u64>,
 }
 
+/// Longest value that is kept, in bytes: the longest string of Kafka's protocol.
+pub const VALUE_BYTES_MAX: usize = 32_767;
+
 /// What an alteration comes to.
 ///
 /// # Errors
@@ -117,6 +127,3 @@ pub fn plan(view: &View<'_>, alteration: &Alteration) -> Result<Plan, AlterError
     }
     Ok(Plan { changes, reason: asked.reason, expected_version: asked.expected_version })
 }
-
-/// Longest value that is kept, in bytes.
-pub const VALUE_BYTES_MAX: usize = 32_767;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AlterError, Ask, Change, Op, REASON, VERSION, Values};
+use super::{AlterError, Ask, Change, Op, REASON, VALUE_BYTES_MAX, VERSION, Values};
 
 /// An alteration without what is only said about it.
 pub struct Asked {
@@ -65,6 +65,9 @@ impl Remarks {
     }
 }
 
+/// New values by setting; `None` takes the value away.
+pub type Touched = BTreeMap<String, Option<String>>;
+
 /// What a kind of resource says about the settings of lists.
 pub struct Lists<'a> {
     /// Whether a setting of that name is a list.
@@ -78,17 +81,21 @@ pub struct Lists<'a> {
 ///
 /// # Errors
 /// `NotAList`.
-pub fn touched(own: &Values, ask: &Ask, lists: &Lists<'_>) -> Result<BTreeMap<String, Option<String>>, AlterError> {
-    match ask {
+pub fn touched(own: &Values, ask: &Ask, lists: &Lists<'_>) -> Result<Touched, AlterError> {
+    let touched: Touched = match ask {
         Ask::Incremental(ops) => {
             let one = |(name, op): &(String, Op)| Ok((name.clone(), result(own, name, op, lists)?));
-            ops.iter().map(one).collect()
+            ops.iter().map(one).collect::<Result<_, AlterError>>()?
         }
         Ask::Replace(values) => {
-            let mut touched: BTreeMap<_, _> = own.keys().map(|name| (name.clone(), None)).collect();
-            touched.extend(values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
-            Ok(touched)
+            let lost = own.keys().map(|name| (name.clone(), None));
+            lost.chain(values.iter().map(|(name, value)| (name.clone(), Some(value.clone())))).collect()
         }
+    };
+    let bytes = |value: &Option<String>| value.as_ref().map_or(0, String::len);
+    match touched.iter().find(|(_, value)| bytes(value) > VALUE_BYTES_MAX) {
+        Some((setting, value)) => Err(AlterError::TooLong { setting: setting.clone(), bytes: bytes(value) }),
+        None => Ok(touched),
     }
 }
 
@@ -110,12 +117,12 @@ fn result(own: &Values, name: &str, op: &Op, lists: &Lists<'_>) -> Result<Option
 
 fn with(list: Vec<String>, more: &str) -> String {
     let new = |item: &&str| !list.iter().any(|held| held == item);
-    let new: Vec<_> = more.split(',').filter(new).map(str::to_owned).collect();
+    let new: Vec<_> = items(more).into_iter().filter(new).map(str::to_owned).collect();
     [list, new].concat().join(",")
 }
 
 fn without(mut list: Vec<String>, less: &str) -> String {
-    for item in less.split(',') {
+    for item in items(less) {
         if let Some(at) = list.iter().position(|held| held == item) {
             list.remove(at);
         }
@@ -123,14 +130,31 @@ fn without(mut list: Vec<String>, less: &str) -> String {
     list.join(",")
 }
 
+/// The items of an operation, as Java's `split` sees them: no empty ones at the end, and one in an empty text.
+fn items(text: &str) -> Vec<&str> {
+    let mut items: Vec<_> = text.split(',').collect();
+    while items.len() > 1 && items.last().is_some_and(|last| last.is_empty()) {
+        items.pop();
+    }
+    items
+}
+
+/// The first setting that gets a value although `knows` does not know it.
+pub fn unknown(touched: &Touched, knows: impl Fn(&str) -> bool) -> Option<&str> {
+    let given = touched.iter().filter(|(_, value)| value.is_some());
+    given.map(|(setting, _)| setting.as_str()).find(|setting| !knows(setting))
+}
+
 /// The settings that end with another value than they have; with `again`, also those that are set to what they have.
-pub fn changes(own: &Values, touched: BTreeMap<String, Option<String>>, again: bool) -> Vec<Change> {
-    let differs = |(name, value): &(String, Option<String>)| again || own.get(name) != value.as_ref();
+pub fn changes(own: &Values, touched: Touched, again: bool) -> Vec<Change> {
+    let differs = |(name, value): &(String, Option<String>)| {
+        own.get(name) != value.as_ref() || (again && value.is_some())
+    };
     touched.into_iter().filter(differs).map(|(setting, value)| Change { setting, value }).collect()
 }
 
 /// All values that the resource ends with.
-pub fn resulting(own: &Values, touched: &BTreeMap<String, Option<String>>) -> Values {
+pub fn resulting(own: &Values, touched: &Touched) -> Values {
     let mut values = own.clone();
     for (name, value) in touched {
         match value {
