@@ -8,6 +8,10 @@ use catena_protocol::error_code::ErrorCode;
 use catena_storage::{AppendError, DeleteRecordsError, MoveError, ReadError, StoreError, TopicError};
 
 use crate::config::change::AlterError;
+use crate::config::change::logger::LoggerRule;
+use crate::config::change::request::RequestError;
+use crate::config::log::NotKept;
+use crate::config::owner::AlterFailed;
 use crate::config::change::error::{BrokerRule, ClientMetricsRule, GroupRule, TopicRule};
 use crate::config::describe::ResourceError;
 use crate::fetch::{FetchError, SessionError};
@@ -234,7 +238,47 @@ pub fn config_resource(error: &ResourceError) -> ErrorCode {
 }
 
 /// What a client is told about settings that are not changed.
-pub fn alteration(error: &AlterError) -> ErrorCode {
+pub fn alter(error: &AlterFailed) -> ErrorCode {
+    match error {
+        AlterFailed::Rule(error) => alteration(error),
+        AlterFailed::NotKept(error) => not_kept(error),
+        AlterFailed::Stopping => ErrorCode::BrokerNotAvailable,
+    }
+}
+
+fn not_kept(error: &NotKept) -> ErrorCode {
+    match error {
+        NotKept::NoTopic(_) => ErrorCode::KafkaStorageError,
+        NotKept::TooLarge => ErrorCode::InvalidConfig,
+        NotKept::Store(error) => store(error),
+        NotKept::Refused(_) => ErrorCode::UnknownServerError,
+    }
+}
+
+/// What a client is told about a request that makes no sense, whatever it is about.
+pub fn config_request(error: &RequestError) -> ErrorCode {
+    match error {
+        RequestError::SameResource
+        | RequestError::SameSetting
+        | RequestError::NoValue(_)
+        | RequestError::UnknownType(_)
+        | RequestError::UnknownOperation(_) => ErrorCode::InvalidRequest,
+    }
+}
+
+/// What a client is told about levels of loggers that are not changed.
+pub fn logger(rule: &LoggerRule) -> ErrorCode {
+    match rule {
+        LoggerRule::Unknown(_) | LoggerRule::Level { .. } => ErrorCode::InvalidConfig,
+        LoggerRule::NotANumber(_)
+        | LoggerRule::Other { .. }
+        | LoggerRule::Root
+        | LoggerRule::List(_)
+        | LoggerRule::UnknownOperation(_) => ErrorCode::InvalidRequest,
+    }
+}
+
+fn alteration(error: &AlterError) -> ErrorCode {
     match error {
         AlterError::NotAList { .. } | AlterError::TooLong { .. } | AlterError::Value(_) => ErrorCode::InvalidConfig,
         AlterError::RemarkNotSet(_) | AlterError::NotAVersion(_) | AlterError::VersionOfSeveral => {

@@ -12,6 +12,7 @@ pub mod groups;
 pub mod heavy;
 pub mod internal_log;
 pub mod lifecycle;
+pub mod loggers;
 pub mod metrics;
 pub mod monitoring;
 pub mod net;

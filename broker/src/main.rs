@@ -7,9 +7,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use catena_broker::server;
+use catena_broker::{loggers, server};
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 /// A Kafka-compatible broker.
 #[derive(Debug, Parser)]
@@ -41,9 +40,7 @@ fn main() -> ExitCode {
         Some(Command::Ask(command)) => return command.run(),
         None => {}
     }
-    let filter = EnvFilter::try_from_env("CATENA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    loggers::install(&std::env::var("CATENA_LOG").unwrap_or_default(), std::io::stderr().is_terminal());
     match server::run(arguments.config.as_deref(), &arguments.overrides) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -61,14 +61,17 @@ fn oracles() -> Vec<Oracle> {
         InitProducerId InitProducerIdRequest [];
         OffsetForLeaderEpoch OffsetForLeaderEpochRequest [offset_for_leader_epoch_request::OffsetForLeaderTopic, offset_for_leader_epoch_request::OffsetForLeaderPartition];
         DescribeConfigs DescribeConfigsRequest [describe_configs_request::DescribeConfigsResource];
+        AlterConfigs AlterConfigsRequest [alter_configs_request::AlterConfigsResource, alter_configs_request::AlterableConfig];
         AlterReplicaLogDirs AlterReplicaLogDirsRequest [alter_replica_log_dirs_request::AlterReplicaLogDir, alter_replica_log_dirs_request::AlterReplicaLogDirTopic];
         DescribeLogDirs DescribeLogDirsRequest [describe_log_dirs_request::DescribableLogDirTopic];
         CreatePartitions CreatePartitionsRequest [create_partitions_request::CreatePartitionsTopic, create_partitions_request::CreatePartitionsAssignment];
         DeleteGroups DeleteGroupsRequest [];
+        IncrementalAlterConfigs IncrementalAlterConfigsRequest [incremental_alter_configs_request::AlterConfigsResource, incremental_alter_configs_request::AlterableConfig];
         AlterPartitionReassignments AlterPartitionReassignmentsRequest [alter_partition_reassignments_request::ReassignableTopic, alter_partition_reassignments_request::ReassignablePartition];
         ListPartitionReassignments ListPartitionReassignmentsRequest [list_partition_reassignments_request::ListPartitionReassignmentsTopics];
         OffsetDelete OffsetDeleteRequest [offset_delete_request::OffsetDeleteRequestTopic, offset_delete_request::OffsetDeleteRequestPartition];
         DescribeCluster DescribeClusterRequest [];
+        ListConfigResources ListConfigResourcesRequest [];
         DescribeTopicPartitions DescribeTopicPartitionsRequest [describe_topic_partitions_request::TopicRequest];
     }
 }

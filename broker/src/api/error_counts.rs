@@ -10,10 +10,10 @@ use catena_protocol::messages::offset_commit::OffsetCommitResponse;
 use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
 use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
-    AlterPartitionReassignmentsResponse, AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse,
+    AlterConfigsResponse, AlterPartitionReassignmentsResponse, AlterReplicaLogDirsResponse, ApiVersionsResponse, CreatePartitionsResponse,
     CreateTopicsResponse, DeleteRecordsResponse, DeleteTopicsResponse, DescribeClusterResponse,
     DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse, FindCoordinatorResponse,
-    HeartbeatResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
+    HeartbeatResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse, JoinGroupResponse, LeaveGroupResponse, ListConfigResourcesResponse, ListGroupsResponse,
     ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse, OffsetDeleteResponse,
     OffsetForLeaderEpochResponse, SyncGroupResponse,
 };
@@ -54,6 +54,7 @@ macro_rules! error_counts {
 }
 
 error_counts! {
+    AlterConfigsResponse { responses [error_code] }
     AlterPartitionReassignmentsResponse { error_code responses [partitions [error_code]] }
     AlterReplicaLogDirsResponse { results [partitions [error_code]] }
     ApiVersionsResponse { error_code }
@@ -70,9 +71,11 @@ error_counts! {
     FetchResponse { error_code responses [partitions [error_code]] }
     FindCoordinatorResponse { error_code coordinators [error_code] }
     HeartbeatResponse { error_code }
+    IncrementalAlterConfigsResponse { responses [error_code] }
     InitProducerIdResponse { error_code }
     JoinGroupResponse { error_code }
     LeaveGroupResponse { error_code members [error_code] }
+    ListConfigResourcesResponse { error_code }
     ListGroupsResponse { error_code }
     ListPartitionReassignmentsResponse { error_code }
     ListOffsetsResponse { topics [partitions [error_code]] }

@@ -1,7 +1,9 @@
 //! One file per API. `table` in `dispatch` lists them with their versions.
 
+pub mod alter_configs;
 pub mod alter_partition_reassignments;
 pub mod alter_replica_log_dirs;
+pub mod alterations;
 pub mod api_versions;
 pub mod create_partitions;
 pub mod create_topics;
@@ -18,9 +20,11 @@ pub mod explain;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
+pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod list_partition_reassignments;

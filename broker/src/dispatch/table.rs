@@ -122,14 +122,17 @@ table! {
     22 InitProducerId 0..=5 inline init_producer_id;
     23 OffsetForLeaderEpoch 2..=4 inline offset_for_leader_epoch;
     32 DescribeConfigs 1..=4 inline describe_configs;
+    33 AlterConfigs 0..=2 inline alter_configs;
     34 AlterReplicaLogDirs 1..=2 inline alter_replica_log_dirs;
     35 DescribeLogDirs 1..=5 inline describe_log_dirs;
     37 CreatePartitions 0..=3 inline create_partitions;
     42 DeleteGroups 0..=3 inline delete_groups;
+    44 IncrementalAlterConfigs 0..=1 inline incremental_alter_configs;
     45 AlterPartitionReassignments 0..=1 inline alter_partition_reassignments;
     46 ListPartitionReassignments 0..=0 inline list_partition_reassignments;
     47 OffsetDelete 0..=0 inline offset_delete;
     60 DescribeCluster 0..=2 inline describe_cluster;
+    74 ListConfigResources 0..=1 inline list_config_resources;
     75 DescribeTopicPartitions 0..=0 inline describe_topic_partitions;
 }
 

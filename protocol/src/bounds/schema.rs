@@ -73,8 +73,8 @@ pub enum Kind {
 /// What an array holds.
 #[derive(Debug, Clone, Copy)]
 pub enum Items {
-    /// Numbers.
-    Int32,
+    /// Numbers of so many bytes.
+    Fixed(usize),
     /// Texts.
     String,
     /// Structs of these fields.
@@ -92,7 +92,7 @@ impl Items {
     /// Bytes of memory that one decoded element takes, without what it points to.
     pub const fn decoded_size(self) -> usize {
         match self {
-            Self::Int32 => 4,
+            Self::Fixed(bytes) => bytes,
             Self::String => SLICE_SIZE,
             Self::Struct(fields) => decoded_size(fields),
         }
@@ -101,7 +101,7 @@ impl Items {
     /// The fewest bytes an element can have on the wire.
     pub const fn wire_size_min(self) -> usize {
         match self {
-            Self::Int32 => 4,
+            Self::Fixed(bytes) => bytes,
             Self::String | Self::Struct(_) => 1,
         }
     }
@@ -209,9 +209,14 @@ pub const fn array(name: &'static str, fields: &'static [Field]) -> Field {
     Field::new(name, Kind::Array(Items::Struct(fields)))
 }
 
+/// Numbers of 8 bits.
+pub const fn int8s(name: &'static str) -> Field {
+    Field::new(name, Kind::Array(Items::Fixed(1)))
+}
+
 /// Numbers of 32 bits.
 pub const fn int32s(name: &'static str) -> Field {
-    Field::new(name, Kind::Array(Items::Int32))
+    Field::new(name, Kind::Array(Items::Fixed(4)))
 }
 
 /// Texts.

@@ -87,7 +87,7 @@ impl Walk<'_> {
         self.is_there(count.saturating_mul(items.wire_size_min()))?;
         self.charge(count.saturating_mul(items.decoded_size()))?;
         match items {
-            Items::Int32 => self.skip(count * 4),
+            Items::Fixed(bytes) => self.skip(count.saturating_mul(bytes)),
             Items::String => (0..count).try_for_each(|_| self.string(false)),
             Items::Struct(fields) => (0..count).try_for_each(|_| self.fields(fields)),
         }

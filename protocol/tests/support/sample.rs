@@ -80,7 +80,7 @@ impl Sampler<'_> {
         self.len(4, count);
         for _ in 0..count {
             match items {
-                Items::Int32 => self.random(4),
+                Items::Fixed(bytes) => self.random(bytes),
                 Items::String => self.string(),
                 Items::Struct(fields) => self.fields(fields),
             }

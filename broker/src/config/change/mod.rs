@@ -17,7 +17,9 @@ mod broker;
 mod client_metrics;
 pub mod error;
 mod group;
+pub mod logger;
 mod ops;
+pub mod request;
 mod topic;
 
 pub use error::AlterError;

@@ -1,6 +1,6 @@
 //! Requests about the broker itself.
 
-use crate::bounds::schema::{Schema, Versions, array, boolean, int8, int32, int32s, string, strings};
+use crate::bounds::schema::{Schema, Versions, array, boolean, int8, int8s, int32, int32s, string, strings};
 
 pub const API_VERSIONS: Schema = Schema {
     key: 18,
@@ -25,6 +25,50 @@ pub const DESCRIBE_CONFIGS: Schema = Schema {
         boolean("IncludeSynonyms"),
         boolean("IncludeDocumentation").since(3),
     ],
+};
+
+pub const ALTER_CONFIGS: Schema = Schema {
+    key: 33,
+    name: "AlterConfigs",
+    versions: Versions { min: 0, max: 2 },
+    flexible_since: 2,
+    fields: &[
+        array(
+            "Resources",
+            &[
+                int8("ResourceType"),
+                string("ResourceName"),
+                array("Configs", &[string("Name"), string("Value").nullable()]),
+            ],
+        ),
+        boolean("ValidateOnly"),
+    ],
+};
+
+pub const INCREMENTAL_ALTER_CONFIGS: Schema = Schema {
+    key: 44,
+    name: "IncrementalAlterConfigs",
+    versions: Versions { min: 0, max: 1 },
+    flexible_since: 1,
+    fields: &[
+        array(
+            "Resources",
+            &[
+                int8("ResourceType"),
+                string("ResourceName"),
+                array("Configs", &[string("Name"), int8("ConfigOperation"), string("Value").nullable()]),
+            ],
+        ),
+        boolean("ValidateOnly"),
+    ],
+};
+
+pub const LIST_CONFIG_RESOURCES: Schema = Schema {
+    key: 74,
+    name: "ListConfigResources",
+    versions: Versions { min: 0, max: 1 },
+    flexible_since: 0,
+    fields: &[int8s("ResourceTypes").since(1)],
 };
 
 pub const ALTER_REPLICA_LOG_DIRS: Schema = Schema {
