@@ -8,12 +8,12 @@ use catena_protocol::error_code::ErrorCode;
 use catena_storage::{AppendError, DeleteRecordsError, MoveError, ReadError, StoreError, TopicError};
 
 use crate::config::change::AlterError;
+use crate::config::change::error::{BrokerRule, ClientMetricsRule, GroupRule, TopicRule};
 use crate::config::change::logger::LoggerRule;
 use crate::config::change::request::RequestError;
+use crate::config::describe::ResourceError;
 use crate::config::log::NotKept;
 use crate::config::owner::AlterFailed;
-use crate::config::change::error::{BrokerRule, ClientMetricsRule, GroupRule, TopicRule};
-use crate::config::describe::ResourceError;
 use crate::fetch::{FetchError, SessionError};
 use crate::groups::GroupError;
 use crate::topics::creation::CreateError;
@@ -295,7 +295,6 @@ fn alteration(error: &AlterError) -> ErrorCode {
 fn altered_topic(rule: &TopicRule) -> ErrorCode {
     match rule {
         TopicRule::NoName => ErrorCode::InvalidRequest,
-        TopicRule::Name(error) => topic_name(error),
         TopicRule::Unknown(_) => ErrorCode::UnknownTopicOrPartition,
         TopicRule::Configs(_) => ErrorCode::InvalidConfig,
     }

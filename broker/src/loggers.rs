@@ -95,7 +95,9 @@ pub fn set(changes: &[(&'static str, Option<Level>)]) {
         let _ = filter.reload(levels.filter());
     }
     drop(levels);
-    changes.iter().for_each(|(logger, level)| info!(logger, level = level.map(Level::name), "level of a logger changed"));
+    changes
+        .iter()
+        .for_each(|(logger, level)| info!(logger, level = level.map(Level::name), "level of a logger changed"));
 }
 
 fn locked() -> MutexGuard<'static, Levels> {
@@ -181,7 +183,10 @@ mod tests {
         assert_eq!(of(&levels, "catena_storage"), Level::Warn);
         levels.set("catena_broker::groups", Some(Level::Trace));
         levels.set("catena_broker", None);
-        assert_eq!((of(&levels, "catena_broker::groups"), of(&levels, "catena_broker::net")), (Level::Trace, Level::Warn));
+        assert_eq!(
+            (of(&levels, "catena_broker::groups"), of(&levels, "catena_broker::net")),
+            (Level::Trace, Level::Warn)
+        );
     }
 
     #[test]

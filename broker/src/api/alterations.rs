@@ -15,6 +15,7 @@ use crate::config::change::{Alteration, Ask, logger};
 use crate::config::owner::AlterFailed;
 use crate::config::record::Author;
 use crate::config::resource::{Resource, ResourceKind};
+use crate::topics::name::{self, InvalidName};
 use crate::{errors, loggers};
 
 /// The type of loggers in Kafka's `ConfigResource.Type`.
@@ -88,11 +89,8 @@ pub async fn alter(
         });
     }
     let author = Author { principal: ANONYMOUS.to_owned(), client_id: context.client_id.to_string() };
-    let answered = if alterations.is_empty() {
-        Vec::new()
-    } else {
-        broker.configs.alter(alterations, only_check, author).await
-    };
+    let answered =
+        if alterations.is_empty() { Vec::new() } else { broker.configs.alter(alterations, only_check, author).await };
     let mut answered = answered.into_iter().map(outcome);
     let stopping = || outcome(Err(AlterFailed::Stopping));
     decided.into_iter().map(|one| one.or_else(|| answered.next()).unwrap_or_else(stopping)).collect()
@@ -117,6 +115,9 @@ fn begun(broker: &Broker, one: Wanted, is_repeated: bool, manner: Manner, only_c
         return Ok(Begun::Done);
     }
     let kind = kind(one.type_id).ok_or(RequestError::UnknownType(one.type_id))?;
+    if kind == ResourceKind::Topic && !one.name.is_empty() {
+        name::check(&one.name)?;
+    }
     let resource = Resource::new(kind, canonical(broker, kind, &one.name));
     let ask = match manner {
         Manner::Incremental => Ask::Incremental(request::ops(one.wishes)?),
@@ -165,6 +166,12 @@ impl Outcome {
 impl From<RequestError> for Outcome {
     fn from(error: RequestError) -> Self {
         Self::Refused(errors::config_request(&error), explain::message(&error))
+    }
+}
+
+impl From<InvalidName> for Outcome {
+    fn from(error: InvalidName) -> Self {
+        Self::Refused(errors::topic_name(&error), explain::message(&error))
     }
 }
 

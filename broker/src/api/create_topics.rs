@@ -15,7 +15,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::explain;
 use crate::broker::{Broker, RequestContext};
-use crate::config::describe::{self, Described};
+use crate::config::describe::{self, Brokers, Described};
 use crate::errors;
 use crate::topics::Created;
 use crate::topics::creation::{Assignment, TopicRequest};
@@ -58,7 +58,9 @@ fn asked(topic: CreatableTopic) -> TopicRequest {
 }
 
 fn with_created(broker: &Broker, answer: CreatableTopicResult, created: &Created) -> CreatableTopicResult {
-    let described = describe::of_topic(&created.configs, &broker.config().settings);
+    let (in_force, layers) = (broker.config(), broker.configs.known().layers());
+    let brokers = Brokers { in_force: &in_force.settings, layers: &layers };
+    let described = describe::of_topic(&created.configs, brokers);
     answer
         .with_error_message(None)
         .with_topic_id(created.id)

@@ -1,7 +1,7 @@
 //! DescribeConfigs (32), versions 1 to 4: settings in force, where they come from and what stands behind them.
 //!
-//! v3 adds types and documentation, v4 is flexible. Resources: topics, this broker, what all brokers set while they run
-//! (nothing yet), log levels (one, of the whole broker), client metrics (no subscriptions yet), groups (nothing set yet).
+//! v3 adds types and documentation, v4 is flexible. Resources: topics, this broker, what all brokers were given while they
+//! ran, the loggers of this broker, subscriptions of client metrics, groups.
 //! One answer holds at most `SETTINGS_MAX` settings; the resources beyond are refused.
 //!
 //! Source: Apache Kafka, `ConfigHelper.describeConfigs`.
@@ -15,12 +15,16 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
-use tracing::level_filters::LevelFilter;
 
 use super::explain;
 use crate::broker::{Broker, RequestContext};
-use crate::config::describe::{self, Described, ResourceError, Synonym};
+use crate::config::Config;
+use crate::config::change::Values;
+use crate::config::describe::{self, Brokers, Described, ResourceError, Synonym};
+use crate::config::layers::Layers;
+use crate::config::resource::{Resource, ResourceKind};
 use crate::errors;
+use crate::loggers::{self, Level};
 use crate::topics::name;
 
 /// Most settings in one answer: those of some ten thousand topics.
@@ -46,51 +50,65 @@ pub async fn handle(
 ) -> DescribeConfigsResponse {
     let known = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
     let understood = request.resources.iter().all(|resource| known.contains(&resource.resource_type));
+    let asked = Asked { broker, config: &broker.config(), layers: &broker.configs.known().layers() };
     let mut room = SETTINGS_MAX;
     let mut answer = |resource: &DescribeConfigsResource| {
-        let settings = if understood { settings(broker, &request, resource) } else { Err(unknown_type()) };
+        let settings = if understood { asked.settings(&request, resource) } else { Err(unknown_type()) };
         result(resource, settings.and_then(|settings| within(&mut room, settings)))
     };
     DescribeConfigsResponse::default().with_results(request.resources.iter().map(&mut answer).collect())
 }
 
-fn settings(
-    broker: &Broker,
-    request: &DescribeConfigsRequest,
-    resource: &DescribeConfigsResource,
-) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    let (name, keys) = (resource.resource_name.as_str(), Keys::of(resource));
-    let described = match resource.resource_type {
-        TOPIC => of_topic(broker, name)?,
-        BROKER => describe::of_broker_named(name, &broker.config())?,
-        GROUP if name.is_empty() => return Err(ResourceError::NoGroup.into()),
-        GROUP => describe::of_group(&broker.config().settings),
-        BROKER_LOGGER => {
-            describe::check_logger(name, broker.node_id)?;
-            return Ok(log_level().filter(|found| keys.contain(&found.name)).into_iter().collect());
-        }
-        CLIENT_METRICS if name.is_empty() => return Err(ResourceError::NoSubscription.into()),
-        _ => Vec::new(),
-    };
-    let asked = described.into_iter().filter(|found| keys.contain(found.definition.name));
-    Ok(asked.map(|found| setting(request, found)).collect())
+/// What is known when a request is answered.
+struct Asked<'a> {
+    broker: &'a Broker,
+    config: &'a Config,
+    layers: &'a Layers,
 }
 
-fn of_topic(broker: &Broker, name: &str) -> Result<Vec<Described>, Refusal> {
-    name::check(name).map_err(|error| Refusal(errors::topic_name(&error), Some(explain::message(&error))))?;
-    let topic = broker.storage.topic(name).ok_or(Refusal(ErrorCode::UnknownTopicOrPartition, None))?;
-    Ok(describe::of_topic(&topic.configs, &broker.config().settings))
+impl Asked<'_> {
+    fn settings(
+        &self,
+        request: &DescribeConfigsRequest,
+        resource: &DescribeConfigsResource,
+    ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+        let (name, keys) = (resource.resource_name.as_str(), Keys::of(resource));
+        let brokers = Brokers { in_force: &self.config.settings, layers: self.layers };
+        let described = match resource.resource_type {
+            TOPIC => self.of_topic(name, brokers)?,
+            BROKER => describe::of_broker_named(name, self.config, self.layers)?,
+            GROUP if name.is_empty() => return Err(ResourceError::NoGroup.into()),
+            GROUP => describe::of_group(&self.own(ResourceKind::Group, name), brokers),
+            BROKER_LOGGER => {
+                describe::check_logger(name, self.broker.node_id)?;
+                let levels = loggers::levels().into_iter().filter(|(logger, _)| keys.contain(logger));
+                return Ok(levels.map(|(logger, level)| log_level(logger, level)).collect());
+            }
+            CLIENT_METRICS if name.is_empty() => return Err(ResourceError::NoSubscription.into()),
+            _ => describe::of_client_metrics(&self.own(ResourceKind::ClientMetrics, name), brokers),
+        };
+        let asked = described.into_iter().filter(|found| keys.contain(found.definition.name));
+        Ok(asked.map(|found| setting(request, found)).collect())
+    }
+
+    fn of_topic(&self, name: &str, brokers: Brokers<'_>) -> Result<Vec<Described>, Refusal> {
+        name::check(name).map_err(|error| Refusal(errors::topic_name(&error), Some(explain::message(&error))))?;
+        let topic = self.broker.storage.topic(name).ok_or(Refusal(ErrorCode::UnknownTopicOrPartition, None))?;
+        let own = self.broker.configs.known().topic_configs(&topic.name, topic.id, &topic.configs);
+        Ok(describe::of_topic(&own, brokers))
+    }
+
+    fn own(&self, kind: ResourceKind, name: &str) -> Values {
+        self.broker.configs.known().state().values(&Resource::new(kind, name))
+    }
 }
 
-/// The one log level there is; it is set with the start.
-fn log_level() -> Option<DescribeConfigsResourceResult> {
-    let level = LevelFilter::current().to_string().to_uppercase();
-    let root = DescribeConfigsResourceResult::default()
-        .with_name(StrBytes::from_static_str("root"))
-        .with_value(Some(StrBytes::from_string(level)))
+fn log_level(logger: &'static str, level: Level) -> DescribeConfigsResourceResult {
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(logger))
+        .with_value(Some(StrBytes::from_static_str(level.name())))
         .with_config_source(LOGGER_SOURCE)
-        .with_read_only(true);
-    Some(root)
+        .with_documentation(Some(StrBytes::default()))
 }
 
 /// The settings asked for. No list, or an empty one, means all.

@@ -38,6 +38,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod topic;
+pub mod topic_values;
 pub mod value;
 
 pub use error::{ConfigError, InvalidValue, Warning};

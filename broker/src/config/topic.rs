@@ -17,26 +17,10 @@ use crate::config::table;
 /// Settings stored with a topic, by name.
 pub type TopicConfigs = BTreeMap<String, String>;
 
-/// Where a value in force comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The topic itself.
-    Topic,
-    /// The broker's settings file or command line.
-    Broker,
-    /// Nobody set it.
-    Default,
-}
-
-/// The value of a topic setting and where it comes from; `None` is Kafka's `null`.
-pub fn effective(definition: &Definition, topic: &TopicConfigs, broker: &Settings) -> (Option<String>, Source) {
-    if let Some(value) = topic.get(definition.name) {
-        return (Some(value.clone()), Source::Topic);
-    }
-    match broker_value(definition, broker) {
-        Some(value) => (Some(value), Source::Broker),
-        None => (definition.default.map(str::to_owned), Source::Default),
-    }
+/// The value of a topic setting, or of one of a group; `None` is Kafka's `null`.
+pub fn effective(definition: &Definition, own: &TopicConfigs, broker: &Settings) -> Option<String> {
+    let own = own.get(definition.name).cloned();
+    own.or_else(|| broker_value(definition, broker)).or_else(|| definition.default.map(str::to_owned))
 }
 
 fn broker_value(definition: &Definition, broker: &Settings) -> Option<String> {
@@ -59,7 +43,7 @@ pub fn log_defaults(settings: &Settings) -> Result<LogConfig, ConfigError> {
     let none = TopicConfigs::new();
     let mut values = TopicConfigs::new();
     for definition in table::topic_settings() {
-        values.extend(effective(definition, &none, settings).0.map(|value| (definition.name.to_owned(), value)));
+        values.extend(effective(definition, &none, settings).map(|value| (definition.name.to_owned(), value)));
     }
     let producer_id_expiration_ms = settings.number("producer.id.expiration.ms")?;
     Ok(log_config(&values, &LogConfig { producer_id_expiration_ms, ..LogConfig::default() }))
@@ -162,7 +146,7 @@ mod tests {
         configs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn in_force(name: &str, configs: &[(&str, &str)], broker: &[&str]) -> (Option<String>, Source) {
+    fn in_force(name: &str, configs: &[(&str, &str)], broker: &[&str]) -> Option<String> {
         let definition = table::topic_setting(name).expect("in the table");
         effective(definition, &topic(configs), &settings(broker))
     }
@@ -175,16 +159,16 @@ mod tests {
     fn the_topics_own_value_wins_then_the_brokers_then_the_default() {
         let broker = ["log.retention.hours=2"];
         let own = [("retention.ms", "5")];
-        assert_eq!(in_force("retention.ms", &own, &broker), (text("5"), Source::Topic));
-        assert_eq!(in_force("retention.ms", &[], &broker), (text("7200000"), Source::Broker));
-        assert_eq!(in_force("retention.ms", &[], &[]), (text("604800000"), Source::Default));
+        assert_eq!(in_force("retention.ms", &own, &broker), text("5"));
+        assert_eq!(in_force("retention.ms", &[], &broker), text("7200000"));
+        assert_eq!(in_force("retention.ms", &[], &[]), text("604800000"));
     }
 
     #[test]
     fn the_finer_unit_of_a_broker_setting_wins() {
         let broker = ["log.retention.hours=2", "log.retention.minutes=3", "log.retention.ms=4"];
-        assert_eq!(in_force("retention.ms", &[], &broker).0, text("4"));
-        assert_eq!(in_force("retention.ms", &[], &broker[..2]).0, text("180000"));
+        assert_eq!(in_force("retention.ms", &[], &broker), text("4"));
+        assert_eq!(in_force("retention.ms", &[], &broker[..2]), text("180000"));
     }
 
     #[test]

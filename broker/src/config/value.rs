@@ -77,9 +77,21 @@ fn normal_form(kind: Kind, text: &str) -> String {
         Kind::Short | Kind::Int | Kind::Long => {
             text.parse::<i64>().map_or_else(|_| text.to_owned(), |number| number.to_string())
         }
-        Kind::Double => text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| format!("{number:?}")),
+        Kind::Double => text.parse().map_or_else(|_| text.to_owned(), double),
         Kind::List => list_items(text).collect::<Vec<_>>().join(","),
         Kind::String | Kind::Password | Kind::Class => text.to_owned(),
+    }
+}
+
+/// As Java's `Double.toString` writes it.
+fn double(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() || (1e-3..1e7).contains(&number.abs()) {
+        return format!("{number:?}");
+    }
+    let text = format!("{number:E}");
+    match text.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+        _ => text,
     }
 }
 

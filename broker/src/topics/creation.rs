@@ -13,8 +13,8 @@ use catena_storage::NewTopic;
 use thiserror::Error;
 
 use crate::config::topic::TopicConfigs;
+use crate::config::topic_values::{self, InvalidConfigs};
 use crate::topics::assignment::{self, InvalidAssignment, OneNode};
-use crate::topics::configs::{self, InvalidConfigs};
 use crate::topics::name::{self, InvalidName};
 use crate::topics::repeated;
 
@@ -170,7 +170,7 @@ fn partitions_asked(requests: &[TopicRequest], defaults: Defaults) -> u64 {
 
 fn one(topic: &TopicRequest, taken: &Taken, defaults: Defaults) -> Result<NewTopic, CreateError> {
     check_name(&topic.name, taken)?;
-    let configs = configs::check(&topic.configs)?;
+    let configs = topic_values::check(&topic.configs)?;
     let partitions = partitions(topic, defaults)?;
     Ok(new_topic(&topic.name, partitions, configs))
 }

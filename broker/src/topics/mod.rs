@@ -7,7 +7,6 @@
 //!   topic, not an error, unless they asked to create it themselves.
 
 pub mod assignment;
-pub mod configs;
 pub mod creation;
 pub mod deletion;
 pub mod growth;

@@ -5,8 +5,7 @@
 use thiserror::Error;
 
 use crate::config::InvalidValue;
-use crate::topics::configs::InvalidConfigs;
-use crate::topics::name::InvalidName;
+use crate::config::topic_values::InvalidConfigs;
 
 /// Why an alteration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -67,9 +66,6 @@ pub enum TopicRule {
     /// There is no default topic.
     #[error("Default topic resources are not allowed.")]
     NoName,
-    /// No topic can have this name.
-    #[error(transparent)]
-    Name(#[from] InvalidName),
     /// There is no such topic.
     #[error("The topic '{0}' does not exist.")]
     Unknown(String),
@@ -170,7 +166,9 @@ pub enum GroupRule {
     #[error("streams.rack.aware.assignment.tags must not contain duplicate tag keys.")]
     SameTag,
     /// An assignor that the broker has not.
-    #[error("streams.assignor.name '{assignor}' is not a registered task assignor. Registered assignors are: [{known}].")]
+    #[error(
+        "streams.assignor.name '{assignor}' is not a registered task assignor. Registered assignors are: [{known}]."
+    )]
     UnknownAssignor {
         /// The assignor asked for.
         assignor: String,

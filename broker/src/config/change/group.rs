@@ -44,7 +44,11 @@ const LIMITS: [(&str, Option<&str>, &str); 13] = [
         Some("group.share.min.record.lock.duration.ms"),
         "group.share.max.record.lock.duration.ms",
     ),
-    ("share.delivery.count.limit", Some("group.share.min.delivery.count.limit"), "group.share.max.delivery.count.limit"),
+    (
+        "share.delivery.count.limit",
+        Some("group.share.min.delivery.count.limit"),
+        "group.share.max.delivery.count.limit",
+    ),
     (
         "share.partition.max.record.locks",
         Some("group.share.min.partition.max.record.locks"),
@@ -60,7 +64,11 @@ const LIMITS: [(&str, Option<&str>, &str); 13] = [
         Some("group.streams.min.heartbeat.interval.ms"),
         "group.streams.max.heartbeat.interval.ms",
     ),
-    ("streams.session.timeout.ms", Some("group.streams.min.session.timeout.ms"), "group.streams.max.session.timeout.ms"),
+    (
+        "streams.session.timeout.ms",
+        Some("group.streams.min.session.timeout.ms"),
+        "group.streams.max.session.timeout.ms",
+    ),
     ("streams.num.standby.replicas", None, "group.streams.max.standby.replicas"),
     (
         "streams.assignment.interval.ms",

@@ -147,9 +147,8 @@ pub fn unknown(touched: &Touched, knows: impl Fn(&str) -> bool) -> Option<&str> 
 
 /// The settings that end with another value than they have; with `again`, also those that are set to what they have.
 pub fn changes(own: &Values, touched: Touched, again: bool) -> Vec<Change> {
-    let differs = |(name, value): &(String, Option<String>)| {
-        own.get(name) != value.as_ref() || (again && value.is_some())
-    };
+    let differs =
+        |(name, value): &(String, Option<String>)| own.get(name) != value.as_ref() || (again && value.is_some());
     touched.into_iter().filter(differs).map(|(setting, value)| Change { setting, value }).collect()
 }
 

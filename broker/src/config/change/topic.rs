@@ -8,18 +8,19 @@ use super::error::TopicRule;
 use super::ops::{self, Lists};
 use super::{AlterError, Ask, Change, View};
 use crate::config::definition::Kind;
-use crate::config::table;
-use crate::topics::{configs, name};
+use crate::config::{table, topic_values};
 
 /// Plans for the topic `name`.
 pub fn plan(view: &View<'_>, name: &str, ask: &Ask) -> Result<Vec<Change>, AlterError> {
     let is_list = |setting: &str| table::topic_setting(setting).is_some_and(|found| found.kind == Kind::List);
     let behind = |setting: &str| table::topic_setting(setting).and_then(|found| found.default).map(str::to_owned);
     let mut touched = ops::touched(view.own, ask, &Lists { is_list: &is_list, behind: &behind })?;
-    check_name(name)?;
+    if name.is_empty() {
+        return Err(TopicRule::NoName.into());
+    }
     let resulting = ops::resulting(view.own, &touched);
     let given: Vec<_> = resulting.into_iter().map(|(name, value)| (name, Some(value))).collect();
-    let checked = configs::check(&given).map_err(TopicRule::Configs)?;
+    let checked = topic_values::check(&given).map_err(TopicRule::Configs)?;
     if !view.exists {
         return Err(TopicRule::Unknown(name.to_owned()).into());
     }
@@ -29,8 +30,4 @@ pub fn plan(view: &View<'_>, name: &str, ask: &Ask) -> Result<Vec<Change>, Alter
         }
     }
     Ok(ops::changes(view.own, touched, false))
-}
-
-fn check_name(name: &str) -> Result<(), TopicRule> {
-    if name.is_empty() { Err(TopicRule::NoName) } else { Ok(name::check(name)?) }
 }

@@ -1,4 +1,4 @@
-//! Settings given with a topic: known names, checked values.
+//! Settings of a topic as clients give them: known names, checked values.
 //!
 //! What must always hold: what `check` returns can be stored: every name is in the table of topic settings, every value
 //! passed its type and bounds, and the values agree with each other.
