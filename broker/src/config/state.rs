@@ -1,4 +1,4 @@
-//! What stands in `__config`: the last record of each key.
+//! What stands in `__config`, or in a user's config topic: the last record of each key.
 //!
 //! What must always hold:
 //! - Pure. `apply` is the only way in; it takes the records of a start and fresh ones alike, in the order of their log.
@@ -57,6 +57,7 @@ pub struct Standing {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     settings: BTreeMap<Resource, Entries>,
+    plain: Entries,
     rollouts: BTreeMap<String, Standing>,
     verdicts: BTreeMap<String, Verdict>,
     /// Records in a format that a newer broker writes.
@@ -72,6 +73,8 @@ pub enum Changed {
     Nothing,
     /// A setting of this resource.
     Resource(Resource),
+    /// A setting of a user's config topic.
+    Plain(String),
     /// A rollout, or its verdict.
     Rollout(String),
 }
@@ -81,6 +84,10 @@ impl State {
     pub fn apply(&mut self, side: Side, offset: i64, record: Record) -> Changed {
         match (side, record) {
             (Side::Control, Record::Setting(key, value)) => self.set(key, value),
+            (Side::Control, Record::Plain(key, value)) => {
+                put(&mut self.plain, &key.setting, value);
+                Changed::Plain(key.setting)
+            }
             (Side::Control, Record::Verdict(name, verdict)) => {
                 put(&mut self.verdicts, &name, verdict);
                 Changed::Rollout(name)
@@ -94,8 +101,7 @@ impl State {
                 Changed::Nothing
             }
             (Side::Control, Record::Rollout(..))
-            | (Side::Canary, Record::Setting(..) | Record::Verdict(..))
-            | (_, Record::Plain(..)) => self.strange(),
+            | (Side::Canary, Record::Setting(..) | Record::Plain(..) | Record::Verdict(..)) => self.strange(),
         }
     }
 
@@ -128,6 +134,11 @@ impl State {
     /// The records of a resource, also those that say that there is no value.
     pub fn entries(&self, resource: &Resource) -> Option<&Entries> {
         self.settings.get(resource)
+    }
+
+    /// The settings of a user's config topic.
+    pub fn plain(&self) -> &Entries {
+        &self.plain
     }
 
     /// What a resource was given while the broker ran.
@@ -188,7 +199,7 @@ impl State {
     /// Settings, rollouts and verdicts held.
     pub fn len(&self) -> usize {
         let settings: usize = self.settings.values().map(BTreeMap::len).sum();
-        settings + self.rollouts.len() + self.verdicts.len()
+        settings + self.plain.len() + self.rollouts.len() + self.verdicts.len()
     }
 
     /// Whether nothing is held.

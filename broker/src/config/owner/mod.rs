@@ -284,7 +284,7 @@ impl Effects {
         match changed {
             Changed::Resource(Resource { kind: ResourceKind::Broker, .. }) => self.brokers = true,
             Changed::Resource(Resource { kind: ResourceKind::Topic, name }) => drop(self.topics.insert(name)),
-            Changed::Resource(_) | Changed::Nothing | Changed::Rollout(_) => {}
+            Changed::Resource(_) | Changed::Plain(_) | Changed::Nothing | Changed::Rollout(_) => {}
         }
     }
 }
