@@ -13,6 +13,7 @@ use crate::groups::Groups;
 use crate::heavy::HeavyWork;
 use crate::lifecycle::Stopping;
 use crate::metrics::Metrics;
+use crate::net::admission::Admission;
 use crate::rollout::arms::{Seat, Trials, Unit, place_of_group, place_of_partition};
 use crate::topics::Topics;
 
@@ -28,6 +29,8 @@ pub struct Broker {
     pub storage: Arc<Storage>,
     /// Creating, deleting, describing topics; auto-creation.
     pub topics: Topics,
+    /// Who may connect.
+    pub admission: Arc<Admission>,
     /// The group coordinator.
     pub groups: Groups,
     /// Incremental fetch sessions (KIP-227).

@@ -15,7 +15,7 @@ use crate::broker::Broker;
 const TURN: Duration = Duration::from_secs(1);
 
 /// Runs until the broker stops.
-pub async fn look_after(broker: Arc<Broker>, limits: ProducerLimits) {
+pub async fn look_after(broker: Arc<Broker>) {
     let mut stopping = broker.stopping.clone();
     let mut turns = interval(TURN);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -27,7 +27,7 @@ pub async fn look_after(broker: Arc<Broker>, limits: ProducerLimits) {
         }
         let working = broker.clone();
         let turn = tokio::task::spawn_blocking(move || {
-            turn(&working, &mut upkeep, &limits);
+            turn(&working, &mut upkeep, &working.config().producers);
             upkeep
         });
         match turn.await {

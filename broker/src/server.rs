@@ -19,6 +19,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use crate::broker::{AdvertisedListener, Broker};
+use crate::config::apply::{apply_to_storage, quotas};
 use crate::config::live::{Current, Live};
 use crate::config::owner::{Configs, Owner};
 use crate::config::partitions::log_configs;
@@ -132,20 +133,19 @@ impl Server {
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
         let (owner, storage, config) = load(owner, storage).await?;
-        let config = Arc::new(config);
+        let (fixed, config) = (live.current(), Arc::new(config));
         live.replace(Current { config: config.clone(), trials: None });
+        apply_to_storage(&storage, &fixed.config, &config);
         storage.refresh_log_configs();
         let (broker, stop) = assemble(&config, live, storage, configs, advertised)?;
         tokio::spawn(owner.run(broker.clone()));
         broker.groups.load();
-        tokio::spawn(producers::look_after(broker.clone(), broker.config().producers));
+        tokio::spawn(producers::look_after(broker.clone()));
         let config = broker.config();
         let settings = socket_settings(&config);
-        let net = &config.net;
-        let admission = Admission::new(net.connections_max, net.connections_per_ip_max);
         let mut listeners = JoinSet::new();
         for listener in bound {
-            listeners.spawn(accept(listener, broker.clone(), settings, admission.clone()));
+            listeners.spawn(accept(listener, broker.clone(), settings));
         }
         let metrics_address = scrapes.as_ref().and_then(|scrapes| scrapes.address().ok());
         if let Some(scrapes) = scrapes {
@@ -209,8 +209,9 @@ fn assemble(
 ) -> io::Result<(Arc<Broker>, Stop)> {
     let (stop, stopping) = Stopping::new();
     let broker = Broker {
-        topics: Topics::new(storage.clone(), config),
-        groups: Groups::new(storage.clone(), config.groups.clone(), stopping.clone()),
+        topics: Topics::new(storage.clone(), live.clone(), config.node_id),
+        groups: Groups::new(storage.clone(), &live, stopping.clone()),
+        admission: Admission::new(quotas(&config.net)),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
         cold_reads: ColdReads::start(config.fetch.cold_threads, config.fetch.cold_buffer_bytes)?,
         metrics: Arc::new(Metrics::default()),
@@ -265,10 +266,7 @@ fn socket_settings(config: &Config) -> SocketSettings {
     SocketSettings {
         send_buffer_bytes: config.net.send_buffer_bytes,
         receive_buffer_bytes: config.net.receive_buffer_bytes,
-        connection: ConnectionLimits {
-            frame_bytes_max: config.net.request_bytes_max,
-            idle_max: config.net.connection_idle_max,
-        },
+        connection: ConnectionLimits { frame_bytes_max: config.net.request_bytes_max },
     }
 }
 

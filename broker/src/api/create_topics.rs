@@ -26,7 +26,7 @@ const CREATED_SINCE: i16 = 5;
 /// Answers for each topic.
 pub async fn handle(broker: &Broker, context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let topics = request.topics.into_iter().map(asked).collect();
-    let outcomes = broker.topics.create(topics, request.validate_only).await;
+    let outcomes = broker.topics.create(topics, request.validate_only, &context.config.topics).await;
     let answer = |(name, outcome)| {
         let answer = CreatableTopicResult::default().with_name(TopicName(StrBytes::from_string(name)));
         match outcome {

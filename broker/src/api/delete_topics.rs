@@ -27,7 +27,7 @@ const DISABLED_SINCE: i16 = 3;
 pub async fn handle(broker: &Broker, context: &RequestContext, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
     let by_name = request.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
     let asked: Vec<_> = by_name.chain(request.topics).map(named).collect();
-    let answers = match broker.topics.delete(asked.clone()).await {
+    let answers = match broker.topics.delete(asked.clone(), &context.config.topics).await {
         Ok(verdicts) => {
             forget_settings(broker, &verdicts).await;
             verdicts.into_iter().map(|(topic, verdict)| answer(broker, topic, verdict)).collect()

@@ -34,7 +34,8 @@ pub fn start(
     request: JoinGroupRequest,
 ) -> impl Future<Output = JoinGroupResponse> + Send + 'static {
     let version = context.api_version;
-    let joining = broker.groups.join(event(context, request));
+    let config = context.config_of_group(&request.group_id);
+    let joining = broker.groups.join(event(context, request), &config.groups);
     async move {
         let response = match joining.await {
             Ok(joined) => accepted(joined),

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use super::operations;
 use crate::broker::{Broker, RequestContext};
+use crate::config::TopicDefaults;
 use crate::errors;
 
 /// The version since which topics may be asked for by id.
@@ -70,7 +71,7 @@ async fn topics(broker: &Broker, context: &RequestContext, request: &MetadataReq
     if !ids.is_empty() {
         return ids.into_iter().map(|id| by_id(broker, id)).collect();
     }
-    by_name(broker, asked, request.allow_auto_topic_creation).await
+    by_name(broker, asked, request.allow_auto_topic_creation, &context.config.topics).await
 }
 
 fn by_id(broker: &Broker, id: Uuid) -> MetadataResponseTopic {
@@ -79,13 +80,18 @@ fn by_id(broker: &Broker, id: Uuid) -> MetadataResponseTopic {
 }
 
 /// Each name once, in the order asked; those that are missing are created together, if both sides allow it.
-async fn by_name(broker: &Broker, asked: &[MetadataRequestTopic], may_create: bool) -> Vec<MetadataResponseTopic> {
+async fn by_name(
+    broker: &Broker,
+    asked: &[MetadataRequestTopic],
+    may_create: bool,
+    rules: &TopicDefaults,
+) -> Vec<MetadataResponseTopic> {
     let mut seen = HashSet::new();
     let names: Vec<_> =
         asked.iter().filter_map(|topic| topic.name.as_ref()).filter(|name| seen.insert(*name)).collect();
     let missing = names.iter().filter(|name| broker.storage.topic(name).is_none()).map(|name| name.to_string());
     let missing: Vec<_> = missing.collect();
-    let made = broker.topics.auto_create(missing.clone(), may_create).await;
+    let made = broker.topics.auto_create(missing.clone(), may_create, rules).await;
     let mut made: HashMap<_, _> = missing.into_iter().zip(made).collect();
     let answer = |name: &TopicName| match made.remove(name.as_str()) {
         Some(Ok(topic)) => found(broker, &topic),

@@ -63,6 +63,7 @@ fn event(context: &RequestContext, request: OffsetCommitRequest, topics: Vec<Top
         generation: request.generation_id_or_member_epoch,
         retention_time_ms: request.retention_time_ms,
         knows_group_id_not_found: context.api_version >= GROUP_ID_NOT_FOUND_SINCE,
+        metadata_bytes_max: context.config_of_group(&request.group_id).groups.offset_metadata_bytes_max,
         topics,
     }
 }

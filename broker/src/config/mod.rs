@@ -9,11 +9,14 @@
 //! - Names, types, bounds and defaults are Apache Kafka 4.4's. Catena's own defaults are `listeners` (loopback only),
 //!   `log.dir` and `node.id`, so that it starts without a file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use catena_storage::{CleanerOptions, LogConfig, ProducerLimits};
 
+pub mod apply;
 pub mod bounds;
 pub mod change;
 pub mod definition;
@@ -79,7 +82,7 @@ pub struct Config {
     /// Limits of idempotent producers.
     pub producers: ProducerLimits,
     /// Log settings of topics that set nothing themselves.
-    pub log: LogConfig,
+    pub log: Arc<LogConfig>,
     /// The settings behind all this, for describing them.
     pub settings: Settings,
 }
@@ -101,6 +104,10 @@ pub struct NetConfig {
     pub connections_max: usize,
     /// Connections from one address (`max.connections.per.ip`).
     pub connections_per_ip_max: usize,
+    /// The same for some hosts or addresses (`max.connections.per.ip.overrides`).
+    pub connections_per_ip_overrides: BTreeMap<String, usize>,
+    /// Connections accepted per second (`max.connection.creation.rate`).
+    pub connection_rate_max: u32,
 }
 
 /// Topics that are created without saying how.

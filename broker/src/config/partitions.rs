@@ -14,10 +14,10 @@ use crate::rollout::arms::{Trials, TriedArm, Unit, place_of_partition};
 
 /// The function, as storage asks it.
 pub fn log_configs(live: Live, known: Arc<Known>) -> LogConfigs {
-    LogConfigs::new(move |partition| Arc::new(of_partition(&live, &known, partition)))
+    LogConfigs::new(move |partition| of_partition(&live, &known, partition))
 }
 
-fn of_partition(live: &Live, known: &Known, partition: &PartitionOf<'_>) -> LogConfig {
+fn of_partition(live: &Live, known: &Known, partition: &PartitionOf<'_>) -> Arc<LogConfig> {
     let current = live.current();
     let mut configs = known.topic_configs(partition.topic, partition.topic_id, partition.configs);
     let arm = current.trials.as_ref().and_then(|trials| arm_of(trials, partition));
@@ -27,7 +27,8 @@ fn of_partition(live: &Live, known: &Known, partition: &PartitionOf<'_>) -> LogC
             None => drop(configs.remove(setting)),
         }
     }
-    log_config(&configs, &arm.map_or(&current.config, |arm| &arm.config).log)
+    let defaults = &arm.map_or(&current.config, |arm| &arm.config).log;
+    if configs.is_empty() { defaults.clone() } else { Arc::new(log_config(&configs, defaults)) }
 }
 
 fn arm_of<'a>(trials: &'a Trials, partition: &PartitionOf<'_>) -> Option<&'a TriedArm> {

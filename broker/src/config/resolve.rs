@@ -3,6 +3,7 @@
 //! What must always hold: every setting that the table calls honoured is read here or in `listeners` and `topic`; a
 //! combination of settings that cannot work ends here with the setting at fault, not later.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ use crate::config::settings::{Settings, definition};
 use crate::config::{Config, FetchConfig, GroupConfig, NetConfig, TopicDefaults, listeners, topic, value};
 
 const DEDUPE_BUFFER: &str = "log.cleaner.dedupe.buffer.size";
+const LOAD_FACTOR: &str = "log.cleaner.io.buffer.load.factor";
+const PER_IP_OVERRIDES: &str = "max.connections.per.ip.overrides";
+/// Memory that a key takes, bytes.
+const DEDUPE_BYTES_PER_KEY: u64 = 24;
 /// Each cleaner has more memory for keys than this, bytes.
 const DEDUPE_BYTES_MIN: u64 = 1 << 20;
 
@@ -45,7 +50,7 @@ pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError
             check_interval_ms: settings.number("producer.id.expiration.check.interval.ms")?,
             held_max: settings.number("catena.producer.ids.max")?,
         },
-        log: topic::log_defaults(&settings)?,
+        log: topic::log_defaults(&settings)?.into(),
         settings,
     };
     Ok((config, warnings))
@@ -104,8 +109,41 @@ fn net(settings: &Settings) -> Result<NetConfig, ConfigError> {
             .ok()
             .map(Duration::from_millis),
         connections_max: settings.number("max.connections")?,
-        connections_per_ip_max: settings.number("max.connections.per.ip")?,
+        connections_per_ip_max: connections_per_ip(settings)?,
+        connections_per_ip_overrides: per_ip_overrides(settings)?,
+        connection_rate_max: settings.number("max.connection.creation.rate")?,
     })
+}
+
+/// As `KafkaConfig.validateValues`.
+fn connections_per_ip(settings: &Settings) -> Result<usize, ConfigError> {
+    const NAME: &str = "max.connections.per.ip";
+    match settings.number(NAME)? {
+        0 if settings.text(PER_IP_OVERRIDES)?.is_none_or(str::is_empty) => Err(refuse(
+            settings,
+            NAME,
+            "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.",
+        )?),
+        connections => Ok(connections),
+    }
+}
+
+/// `host:connections`, as `Csv.parseCsvMap` has it: the last colon counts, and the last item of a host. Less than nothing is nothing.
+fn per_ip_overrides(settings: &Settings) -> Result<BTreeMap<String, usize>, ConfigError> {
+    let mut overrides = BTreeMap::new();
+    for item in list_items(settings.text(PER_IP_OVERRIDES)?.unwrap_or_default()) {
+        let limit = item.rsplit_once(':').and_then(|(host, limit)| Some((host, limit.trim().parse::<i32>().ok()?)));
+        let Some((host, limit)) = limit else {
+            return Err(refuse(settings, PER_IP_OVERRIDES, "every item must be of the form host:connections")?);
+        };
+        let host = host.trim();
+        if !host.chars().all(|c| c.is_ascii_alphanumeric() || "-%._:".contains(c)) {
+            let reason = format!("max.connections.per.ip.overrides contains invalid addresses : {host}");
+            return Err(refuse(settings, PER_IP_OVERRIDES, &reason)?);
+        }
+        overrides.insert(host.to_owned(), usize::try_from(limit).unwrap_or(0));
+    }
+    Ok(overrides)
 }
 
 fn topics(settings: &Settings) -> Result<TopicDefaults, ConfigError> {
@@ -161,8 +199,14 @@ fn cleaner(settings: &Settings) -> Result<CleanerOptions, ConfigError> {
         backoff: millis(settings, "log.cleaner.backoff.ms")?,
     };
     // As `KafkaConfig.validateValues`, which divides by the number of threads.
-    if options.dedupe_buffer_bytes / (options.threads as u64).max(1) <= DEDUPE_BYTES_MIN || options.threads == 0 {
+    let bytes = options.dedupe_buffer_bytes / (options.threads as u64).max(1);
+    if bytes <= DEDUPE_BYTES_MIN || options.threads == 0 {
         return Err(refuse(settings, DEDUPE_BUFFER, "must be at least 1MB per cleaner thread.")?);
+    }
+    // Without room for a key no log could ever be compacted again.
+    let keys = (bytes / DEDUPE_BYTES_PER_KEY) as f64 * options.dedupe_load_factor;
+    if keys.is_nan() || keys < 1.0 || options.dedupe_load_factor > 1.0 {
+        return Err(refuse(settings, LOAD_FACTOR, "Value must be above 0, by a key at least, and no more than 1")?);
     }
     Ok(options)
 }

@@ -107,6 +107,26 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
             "Invalid value [hidden] for configuration ssl.keystore.password: There is neither TLS nor authentication \
              yet; clients would be less protected than the value says.",
         ),
+        (
+            "log.cleaner.io.buffer.load.factor=0",
+            "Invalid value 0 for configuration log.cleaner.io.buffer.load.factor: \
+             Value must be above 0, by a key at least, and no more than 1",
+        ),
+        (
+            "max.connections.per.ip=0",
+            "Invalid value 0 for configuration max.connections.per.ip: max.connections.per.ip can be set to zero \
+             only if max.connections.per.ip.overrides property is set.",
+        ),
+        (
+            "max.connections.per.ip.overrides=127.0.0.1",
+            "Invalid value 127.0.0.1 for configuration max.connections.per.ip.overrides: \
+             every item must be of the form host:connections",
+        ),
+        (
+            "max.connections.per.ip.overrides=a b:1",
+            "Invalid value a b:1 for configuration max.connections.per.ip.overrides: \
+             max.connections.per.ip.overrides contains invalid addresses : a b",
+        ),
         ("no-equals-sign", "the override 'no-equals-sign' is not of the form name=value"),
     ];
     for (entry, expected) in cases {

@@ -112,6 +112,15 @@ impl Client {
         }
     }
 
+    /// The settings that apply to this client, by what it called itself last.
+    pub fn config(&mut self) -> &Config {
+        let current = self.watched.current();
+        if !Arc::ptr_eq(current, &self.seen.current) {
+            self.seen = Seen::by(&self.last_id, current.clone());
+        }
+        &self.seen.config
+    }
+
     fn context(&mut self, client_id: &str, api_version: i16) -> RequestContext {
         let renamed = *self.last_id != *client_id;
         if renamed {

@@ -103,6 +103,15 @@ impl SessionCache {
         Self { sessions: HashMap::new(), slots }
     }
 
+    /// From now on at most `slots`: those that were not used for longest go.
+    pub fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+        let mut by_use: Vec<_> = self.sessions.iter().map(|(id, slot)| (slot.used_ms, *id)).collect();
+        by_use.sort_unstable();
+        let too_many = by_use.len().saturating_sub(slots);
+        by_use.iter().take(too_many).for_each(|(_, id)| drop(self.sessions.remove(id)));
+    }
+
     /// Sessions held.
     pub fn len(&self) -> usize {
         self.sessions.len()
@@ -276,6 +285,19 @@ mod tests {
         assert_eq!(created(&mut cache, 4, &[], 2 * EVICTION_MS + 1), Some(4));
         assert!(!cache.sessions.contains_key(&2));
         assert_eq!(SessionCache::new(0).create(FetchSet::default(), false, 0, || 1).ok(), None);
+    }
+
+    #[test]
+    fn fewer_slots_keep_the_sessions_that_were_used_last() {
+        let mut cache = SessionCache::new(3);
+        for (id, now_ms) in [(1, 30), (2, 10), (3, 20)] {
+            created(&mut cache, id, &[0], now_ms);
+        }
+        cache.set_slots(2);
+        assert!(cache.len() == 2 && !cache.sessions.contains_key(&2));
+        assert_eq!(created(&mut cache, 4, &[0], 40), None);
+        cache.set_slots(3);
+        assert_eq!(created(&mut cache, 4, &[0], 40), Some(4));
     }
 
     #[test]

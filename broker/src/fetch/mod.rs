@@ -51,6 +51,11 @@ impl FetchSessions {
         self.lock().create(set, by_id, now_ms, rand::random)
     }
 
+    /// From now on at most `slots`; those used last stay.
+    pub fn set_slots(&self, slots: usize) {
+        self.lock().set_slots(slots);
+    }
+
     /// Sessions held now.
     pub fn len(&self) -> usize {
         self.lock().len()

@@ -33,6 +33,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catena_storage::Storage;
 use tokio::sync::oneshot;
@@ -40,10 +41,11 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::config::GroupConfig;
+use crate::config::live::Live;
 use crate::lifecycle::Stopping;
 
 use classic::Limits;
-use coordinator::Settings;
+use coordinator::{GroupRules, Settings};
 use message::Message;
 use shards::Shards;
 
@@ -54,42 +56,25 @@ pub use types::*;
 /// long as `__consumer_offsets` does not exist, answers are `NotCoordinator` (FindCoordinator creates it).
 pub struct Groups {
     shards: Shards,
-    session_timeout_min_ms: i64,
-    session_timeout_max_ms: i64,
 }
 
 impl Groups {
-    /// The groups of a broker. Costs nothing until groups are used.
-    pub fn new(storage: Arc<Storage>, config: GroupConfig, stopping: Stopping) -> Self {
-        let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        Self {
-            session_timeout_min_ms: millis(config.session_timeout_min),
-            session_timeout_max_ms: millis(config.session_timeout_max),
-            shards: Shards::new(storage, settings(&config), stopping),
-        }
+    /// The groups of a broker, with the settings that run. Costs nothing until groups are used.
+    pub fn new(storage: Arc<Storage>, live: &Live, stopping: Stopping) -> Self {
+        Self { shards: Shards::new(storage, settings(live), stopping) }
     }
 
-    /// JoinGroup: completes when the join phase is over. Checks group id and session timeout.
-    pub fn join(&self, event: JoinEvent) -> impl Future<Output = JoinReply> + Send + use<> {
+    /// JoinGroup: completes when the join phase is over. Checks group id and session timeout, which `config` bounds.
+    pub fn join(&self, event: JoinEvent, config: &GroupConfig) -> impl Future<Output = JoinReply> + Send + use<> {
         let group_id = event.group_id.clone();
         let member_id = event.member_id.clone();
-        let checked = self.check_join(&event);
+        let checked = check_join(&event, config);
         let asked = checked.and_then(|()| self.ask(&group_id, |to| Message::Join(event, to)));
         async move {
             match asked {
                 Ok(_) => reply_of(asked).await,
                 Err(error) => Err(JoinRefused { error, member_id }),
             }
-        }
-    }
-
-    fn check_join(&self, event: &JoinEvent) -> Result<(), GroupError> {
-        let allowed = self.session_timeout_min_ms..=self.session_timeout_max_ms;
-        check_id(&event.group_id)?;
-        if allowed.contains(&i64::from(event.session_timeout_ms)) {
-            Ok(())
-        } else {
-            Err(GroupError::InvalidSessionTimeout)
         }
     }
 
@@ -166,6 +151,12 @@ impl Groups {
         let _ = self.shards.send_all(|| (Message::Load, ()));
     }
 
+    /// Settings have changed: whoever waits for a time looks again until when.
+    pub fn settings_changed(&self) {
+        // A task that is too busy to be told looks without it.
+        let _ = self.shards.send_all(|| (Message::Load, ()));
+    }
+
     /// Counters.
     pub fn stats(&self) -> GroupStats {
         self.shards.counters.read()
@@ -196,20 +187,33 @@ async fn reply_of<T, E: From<GroupError>>(sent: Result<oneshot::Receiver<Result<
     sent?.await.unwrap_or_else(|_| Err(GroupError::NotCoordinator.into()))
 }
 
+fn check_join(event: &JoinEvent, config: &GroupConfig) -> Result<(), GroupError> {
+    let allowed = millis(config.session_timeout_min)..=millis(config.session_timeout_max);
+    check_id(&event.group_id)?;
+    if allowed.contains(&i64::from(event.session_timeout_ms)) { Ok(()) } else { Err(GroupError::InvalidSessionTimeout) }
+}
+
 fn check_id(group_id: &str) -> Result<(), GroupError> {
     if group_id.is_empty() { Err(GroupError::InvalidGroupId) } else { Ok(()) }
 }
 
-fn settings(config: &GroupConfig) -> Settings {
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+fn settings(live: &Live) -> Settings {
+    let (of_groups, of_all) = (live.clone(), live.clone());
     Settings {
-        limits: Limits {
-            members_max: config.members_max,
-            initial_rebalance_delay_ms: millis(config.initial_rebalance_delay),
-        },
-        offset_metadata_max: config.offset_metadata_bytes_max,
-        retention_ms: i64::try_from(millis(config.offsets_retention)).unwrap_or(i64::MAX),
-        cleanup_interval_ms: millis(config.offsets_retention_check_interval),
+        of_group: Box::new(move |id| rules(&of_groups.current().config_of_group(id).groups)),
+        cleanup_interval_ms: Box::new(move || {
+            u64::try_from(millis(of_all.current().config.groups.offsets_retention_check_interval)).unwrap_or(0)
+        }),
         unique: || Uuid::new_v4().to_string(),
     }
+}
+
+fn rules(config: &GroupConfig) -> GroupRules {
+    let initial_rebalance_delay_ms = u64::try_from(millis(config.initial_rebalance_delay)).unwrap_or(0);
+    let limits = Limits { members_max: config.members_max, initial_rebalance_delay_ms };
+    GroupRules { limits, retention_ms: millis(config.offsets_retention) }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -114,7 +114,7 @@ impl Offsets {
 }
 
 /// The records of a commit, and what to answer for each partition.
-pub fn commit(event: &CommitEvent, metadata_max: usize, now_ms: i64) -> (Vec<Record>, PartitionResults) {
+pub fn commit(event: &CommitEvent, now_ms: i64) -> (Vec<Record>, PartitionResults) {
     let retention_ms = Some(event.retention_time_ms).filter(|retention_ms| *retention_ms != DEFAULT_RETENTION);
     let expire_timestamp_ms = retention_ms.map(|retention_ms| now_ms.saturating_add(retention_ms));
     let mut records = Vec::new();
@@ -122,7 +122,7 @@ pub fn commit(event: &CommitEvent, metadata_max: usize, now_ms: i64) -> (Vec<Rec
     for topic in &event.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
-            let result = check_metadata(asked, metadata_max);
+            let result = check_metadata(asked, event.metadata_bytes_max);
             partitions.push((asked.partition, result));
             if result.is_ok() {
                 let key = key(&event.group_id, &topic.name, asked.partition);

@@ -86,12 +86,12 @@ impl<L: GroupLog + Clone> Shard<L> {
     }
 
     async fn load(&self) -> Option<Coordinator<L>> {
-        let (log, clock, limits) = (self.log.clone(), self.clock, self.settings.limits);
+        let (log, clock, settings) = (self.log.clone(), self.clock, self.settings.clone());
         let began = Instant::now();
         let replay = move || {
             let mut table = GroupTable::default();
             let now = clock.now();
-            log.replay(&mut |record| table.apply(&record, now, &limits)).map(|()| table)
+            log.replay(&mut |record| table.apply(&record, now, |id| settings.limits(id))).map(|()| table)
         };
         match tokio::task::spawn_blocking(replay).await {
             Ok(Ok(table)) => {

@@ -32,7 +32,7 @@ pub struct GroupTable {
 
 impl GroupTable {
     /// Takes over a record. Members it brings begin their session; the group's `next_deadline_ms` knows.
-    pub fn apply(&mut self, record: &Record, now: Now, limits: &Limits) {
+    pub fn apply(&mut self, record: &Record, now: Now, limits: impl FnOnce(&str) -> Limits) {
         match record {
             Record::Offset(key, Some(offset)) => {
                 let group = self.groups.entry(key.group.clone()).or_insert_with(|| simple(now));
@@ -44,7 +44,8 @@ impl GroupTable {
                 }
             }
             Record::Group(id, Some(metadata)) => {
-                let mut turn = Turn::new(now, limits);
+                let limits = limits(id);
+                let mut turn = Turn::new(now, &limits);
                 self.groups.entry(id.clone()).or_default().classic.apply(metadata, &mut turn);
             }
             Record::Group(id, None) => {

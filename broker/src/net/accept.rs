@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use super::admission::{Admission, Guest};
+use super::admission::{Admission, Guest, Place};
 use super::connection::{self, ConnectionLimits};
 use super::listener::Listener;
 use crate::broker::Broker;
@@ -38,18 +37,18 @@ struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
     _guest: Guest,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
 
 /// Accepts until the broker stops, then waits until each connection has answered what was in flight.
-pub async fn accept(listener: Listener, broker: Arc<Broker>, settings: SocketSettings, admission: Arc<Admission>) {
+pub async fn accept(listener: Listener, broker: Arc<Broker>, settings: SocketSettings) {
     let mut connections = JoinSet::new();
     let mut stopping = broker.stopping.clone();
     loop {
         let accepted = tokio::select! {
             biased;
             () = stopping.wait() => break,
-            accepted = next(&listener, &broker, &admission) => accepted,
+            accepted = next(&listener, &broker, &broker.admission) => accepted,
         };
         configure(&accepted.stream, &settings);
         while connections.try_join_next().is_some() {}

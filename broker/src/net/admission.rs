@@ -1,21 +1,45 @@
-//! Who may connect: `max.connections` and `max.connections.per.ip`.
+//! Who may connect, and when: `max.connections`, `max.connections.per.ip` with its overrides, `max.connection.creation.rate`.
 //!
-//! What must always hold: at most `connections_max` connections are served over all listeners, the next one waits; at
-//! most `per_ip_max` of one address, the next one is turned away; whoever leaves makes room, however it left.
+//! What must always hold: at most `connections_max` connections are served over all listeners, the next one waits; of one
+//! address at most its limit, the next one is turned away; whoever leaves makes room, however it left. Another limit counts at
+//! once, also for those who wait; it ends no connection.
 //!
 //! Source: Apache Kafka, `ConnectionQuotas.inc`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
+
+use super::rate::Rate;
+
+/// What there may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// Connections in all.
+    pub connections_max: usize,
+    /// Connections of one address ...
+    pub per_ip_max: usize,
+    /// ... but for these addresses.
+    pub overrides: HashMap<IpAddr, usize>,
+    /// Connections accepted in a second.
+    pub rate_max: u32,
+}
 
 /// Places for connections.
 pub struct Admission {
-    places: Arc<Semaphore>,
-    per_ip_max: usize,
-    by_ip: Mutex<HashMap<IpAddr, usize>>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    quotas: Quotas,
+    rate: Rate,
+    /// Places that are taken.
+    connections: usize,
+    by_ip: HashMap<IpAddr, usize>,
 }
 
 /// A connection that is counted for its address.
@@ -24,41 +48,98 @@ pub struct Guest {
     admission: Arc<Admission>,
 }
 
+/// A place among all connections.
+pub struct Place(Arc<Admission>);
+
+/// What somebody without a place waits for.
+enum Wait {
+    /// That somebody leaves, or the limits change.
+    Change,
+    /// That time, or that the limits change.
+    Until(Instant),
+}
+
 impl Admission {
-    /// Places for so many connections in all and of one address.
-    pub fn new(connections_max: usize, per_ip_max: usize) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { places, per_ip_max, by_ip: Mutex::default() })
+    /// Nobody is there.
+    pub fn new(quotas: Quotas) -> Arc<Self> {
+        let rate = Rate::new(quotas.rate_max);
+        let state = State { quotas, rate, connections: 0, by_ip: HashMap::new() };
+        Arc::new(Self { state: Mutex::new(state), changed: Notify::new() })
+    }
+
+    /// Other limits.
+    pub fn set(&self, quotas: Quotas) {
+        let mut state = self.lock();
+        state.rate.set(quotas.rate_max);
+        state.quotas = quotas;
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     /// Counts a connection of `ip`; None when that address has as many as it may.
     pub fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Guest> {
         // An IPv4 address is one address, whether it came over an IPv4 or an IPv6 socket.
         let ip = ip.to_canonical();
-        let mut by_ip = self.lock();
-        let connections = by_ip.get(&ip).copied().unwrap_or(0);
-        if connections >= self.per_ip_max {
+        let mut state = self.lock();
+        let connections = state.by_ip.get(&ip).copied().unwrap_or(0);
+        if connections >= state.quotas.of(ip) {
             return None;
         }
-        by_ip.insert(ip, connections + 1);
+        state.by_ip.insert(ip, connections + 1);
         Some(Guest { ip, admission: self.clone() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.by_ip.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Quotas {
+    fn of(&self, ip: IpAddr) -> usize {
+        self.overrides.get(&ip).copied().unwrap_or(self.per_ip_max)
+    }
+}
+
+impl State {
+    fn take_place(&mut self, now: Instant) -> Result<(), Wait> {
+        if self.connections >= self.quotas.connections_max {
+            return Err(Wait::Change);
+        }
+        self.rate.take(now).map_err(|wait| wait.map_or(Wait::Change, |wait| Wait::Until(now + wait)))?;
+        self.connections += 1;
+        Ok(())
     }
 }
 
 impl Guest {
-    /// Waits for a place among all connections. None never happens: places are not closed.
-    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.admission.places.clone().acquire_owned().await.ok()
+    /// Waits for a place among all connections.
+    pub async fn place(&self) -> Place {
+        loop {
+            // Before the look, so that no change is missed.
+            let changed = self.admission.changed.notified();
+            let taken = self.admission.lock().take_place(Instant::now());
+            match taken {
+                Ok(()) => return Place(self.admission.clone()),
+                Err(Wait::Change) => changed.await,
+                Err(Wait::Until(time)) => tokio::select! {
+                    () = tokio::time::sleep_until(time.into()) => {}
+                    () = changed => {}
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().connections -= 1;
+        self.0.changed.notify_waiters();
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut by_ip = self.admission.lock();
+        let by_ip = &mut self.admission.lock().by_ip;
         if let Some(connections) = by_ip.get_mut(&self.ip) {
             *connections -= 1;
             if *connections == 0 {
@@ -72,9 +153,13 @@ impl Drop for Guest {
 mod tests {
     use super::*;
 
+    fn quotas(per_ip_max: usize) -> Quotas {
+        Quotas { connections_max: 100, per_ip_max, rate_max: u32::MAX, overrides: HashMap::new() }
+    }
+
     #[test]
     fn an_address_is_limited_for_itself_and_leaving_makes_room() {
-        let admission = Admission::new(100, 2);
+        let admission = Admission::new(quotas(2));
         let (here, mapped, there) = ("127.0.0.1", "::ffff:127.0.0.1", "127.0.0.2");
         let admit = |ip: &str| admission.admit(ip.parse().unwrap());
         let first = admit(here).unwrap();
@@ -83,14 +168,68 @@ mod tests {
         let _other = admit(there).unwrap();
         drop(first);
         assert!(admit(here).is_some());
-        assert_eq!(admission.lock().len(), 2);
+        assert_eq!(admission.lock().by_ip.len(), 2);
     }
 
     #[test]
     fn an_address_that_left_is_forgotten() {
-        let admission = Admission::new(100, 2);
+        let admission = Admission::new(quotas(2));
         drop(admission.admit("::1".parse().unwrap()));
-        assert!(admission.lock().is_empty());
-        assert!(Admission::new(100, 0).admit("::1".parse().unwrap()).is_none());
+        assert!(admission.lock().by_ip.is_empty());
+        assert!(Admission::new(quotas(0)).admit("::1".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn some_addresses_have_limits_of_their_own() {
+        let (named, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let admission = Admission::new(Quotas { overrides: HashMap::from([(named, 1)]), ..quotas(0) });
+        let _first = admission.admit(named).unwrap();
+        assert!(admission.admit(named).is_none() && admission.admit(other).is_none());
+        admission.set(Quotas { overrides: HashMap::from([(other, 1)]), ..quotas(2) });
+        assert!(admission.admit(named).is_some() && admission.admit(other).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_waits_goes_on_when_somebody_leaves_or_there_may_be_more() {
+        let admission = Admission::new(Quotas { connections_max: 1, ..quotas(9) });
+        let guest = admission.admit("::1".parse().unwrap()).unwrap();
+        let first = guest.place().await;
+        let mut second = std::pin::pin!(guest.place());
+        assert!(futures_now(second.as_mut()).is_none());
+        drop(first);
+        let second = second.await;
+        let mut third = std::pin::pin!(guest.place());
+        assert!(futures_now(third.as_mut()).is_none());
+        admission.set(Quotas { connections_max: 2, ..quotas(9) });
+        let third = third.await;
+        admission.set(Quotas { connections_max: 1, ..quotas(9) });
+        drop(third);
+        let mut fourth = std::pin::pin!(guest.place());
+        assert!(futures_now(fourth.as_mut()).is_none(), "the second is still there");
+        drop(second);
+        drop(fourth.await);
+        assert_eq!(admission.lock().connections, 0);
+    }
+
+    #[tokio::test]
+    async fn a_rate_holds_up_who_comes_too_soon_until_it_is_another() {
+        let admission = Admission::new(Quotas { rate_max: 1, ..quotas(9) });
+        let guest = admission.admit("::1".parse().unwrap()).unwrap();
+        let _first = guest.place().await;
+        let mut second = std::pin::pin!(guest.place());
+        assert!(futures_now(second.as_mut()).is_none());
+        admission.set(Quotas { rate_max: 0, ..quotas(9) });
+        assert!(futures_now(second.as_mut()).is_none());
+        admission.set(Quotas { rate_max: 1_000_000, ..quotas(9) });
+        drop(second.await);
+    }
+
+    /// What a future comes to without waiting.
+    fn futures_now<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.poll(&mut context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -32,8 +32,6 @@ use crate::metrics::Metrics;
 pub struct ConnectionLimits {
     /// `socket.request.max.bytes`.
     pub frame_bytes_max: usize,
-    /// `connections.max.idle.ms`; None never closes an idle connection.
-    pub idle_max: Option<Duration>,
 }
 
 /// Why a connection ended.
@@ -95,24 +93,20 @@ pub async fn serve(
     limits: ConnectionLimits,
 ) {
     let _counted = broker.metrics.connection_opened();
-    let activity = Activity::new(broker.metrics.clone());
+    let mut client = Client::new(peer, listener, &broker.live);
+    let activity = Activity::new(broker.metrics.clone(), client.config().net.connection_idle_max);
     let (queue, replies) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
-    let reader = Reader {
-        stream: &stream,
-        client: Client::new(peer, listener, &broker.live),
-        broker: &broker,
-        activity: &activity,
-    };
+    let reader = Reader { stream: &stream, client, broker: &broker, activity: &activity };
     let mut writing = pin!(write_replies(&stream, replies, &activity));
 
     let end = tokio::select! {
         end = reader.run(limits, queue) => end,
-        () = activity.silence(limits.idle_max) => End::Idle,
+        () = activity.silence() => End::Idle,
         () = &mut writing => End::Closed,
     };
     note(&end, peer, &broker.metrics);
     if end.answers_first() {
-        tokio::select! { () = writing => {}, () = activity.silence(limits.idle_max) => {} }
+        tokio::select! { () = writing => {}, () = activity.silence() => {} }
     }
 }
 
@@ -144,11 +138,17 @@ impl Reader<'_> {
         let (requests, replies) = (Room::new(REQUEST_BYTES_IN_FLIGHT_MAX), Room::new(REPLY_BYTES_QUEUED_MAX));
         let mut stopping = self.broker.stopping.clone();
         let mut frames = FrameBuffer::new(limits.frame_bytes_max);
+        let mut changes = self.broker.live.changes();
+        self.activity.set_idle_max(self.client.config().net.connection_idle_max);
         loop {
             let frame = tokio::select! {
                 biased;
                 () = stopping.wait() => return End::Stopping,
                 frame = self.next_frame(&mut frames) => frame,
+                Ok(()) = changes.changed() => {
+                    self.activity.set_idle_max(self.client.config().net.connection_idle_max);
+                    continue;
+                }
             };
             let frame = match frame {
                 Ok(frame) => frame,
@@ -159,6 +159,7 @@ impl Reader<'_> {
                 Ok(work) => finish_inline(work).await,
                 Err(refused) => return refused.into(),
             };
+            self.activity.set_idle_max(self.client.config().net.connection_idle_max);
             let reply = replies.hold(finished_bytes(&work)).await;
             if queue.send(Begun { work, _request: request, _reply: reply }).await.is_err() {
                 return End::Closed;
@@ -274,12 +275,25 @@ pub struct Activity {
     opened: Instant,
     /// Milliseconds after `opened`.
     last_ms: AtomicU64,
+    /// `connections.max.idle.ms` of this client; `u64::MAX` is without end.
+    idle_max_ms: AtomicU64,
+    idle_changed: Notify,
     metrics: Arc<Metrics>,
 }
 
 impl Activity {
-    fn new(metrics: Arc<Metrics>) -> Self {
-        Self { opened: Instant::now(), last_ms: AtomicU64::new(0), metrics }
+    fn new(metrics: Arc<Metrics>, idle_max: Option<Duration>) -> Self {
+        let idle_max_ms = AtomicU64::new(idle_ms(idle_max));
+        Self { opened: Instant::now(), last_ms: AtomicU64::new(0), idle_max_ms, idle_changed: Notify::new(), metrics }
+    }
+
+    /// How long nothing may move, from now on.
+    fn set_idle_max(&self, idle_max: Option<Duration>) {
+        let idle_max_ms = idle_ms(idle_max);
+        if self.idle_max_ms.load(Ordering::Relaxed) != idle_max_ms {
+            self.idle_max_ms.store(idle_max_ms, Ordering::Relaxed);
+            self.idle_changed.notify_one();
+        }
     }
 
     /// Bytes went out.
@@ -297,16 +311,31 @@ impl Activity {
         self.last_ms.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// Completes when nothing moved for `idle_max`.
-    async fn silence(&self, idle_max: Option<Duration>) {
-        let Some(idle_max) = idle_max else { return std::future::pending().await };
+    /// Completes when nothing moved for as long as that may be.
+    async fn silence(&self) {
         loop {
-            let last = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
-            let deadline = self.opened + last + idle_max;
+            let Some(deadline) = self.deadline() else {
+                self.idle_changed.notified().await;
+                continue;
+            };
             if Instant::now() >= deadline {
                 return;
             }
-            tokio::time::sleep_until(deadline).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => {}
+                () = self.idle_changed.notified() => {}
+            }
         }
     }
+
+    /// When it has been silent for too long; never, for a time that no clock can tell.
+    fn deadline(&self) -> Option<Instant> {
+        let idle_max_ms = self.idle_max_ms.load(Ordering::Relaxed);
+        let last_ms = self.last_ms.load(Ordering::Relaxed);
+        self.opened.checked_add(Duration::from_millis(last_ms.saturating_add(idle_max_ms)))
+    }
+}
+
+fn idle_ms(idle_max: Option<Duration>) -> u64 {
+    idle_max.and_then(|idle_max| u64::try_from(idle_max.as_millis()).ok()).unwrap_or(u64::MAX)
 }

@@ -13,6 +13,7 @@ pub mod connection;
 pub mod frame;
 pub mod listener;
 mod output;
+mod rate;
 
 /// Requests of one connection that are begun and not yet answered.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;

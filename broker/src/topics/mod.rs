@@ -24,9 +24,9 @@ use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::config::Config;
-use crate::config::table;
+use crate::config::live::Live;
 use crate::config::topic::TopicConfigs;
+use crate::config::{TopicDefaults, table};
 use crate::topics::assignment::OneNode;
 use crate::topics::creation::{CreateError, Defaults, Taken, TopicRequest};
 use crate::topics::deletion::{DeleteError, Deletion, Named};
@@ -38,10 +38,8 @@ pub use name::is_internal;
 /// The topics of a broker.
 pub struct Topics {
     storage: Arc<Storage>,
-    defaults: Defaults,
-    auto_create: bool,
-    deletion_enabled: bool,
-    offsets_topic: TopicRequest,
+    live: Live,
+    node_id: i32,
 }
 
 /// A topic that was created, or would have been.
@@ -89,41 +87,46 @@ pub type Outcome<T, E> = (String, Result<T, ChangeError<E>>);
 impl Topics {
     /// The one broker, as it is now.
     pub fn broker(&self) -> OneNode {
-        OneNode { is_cordoned: !self.storage.takes_new_partitions(), ..self.defaults.broker }
+        OneNode { id: self.node_id, is_cordoned: !self.storage.takes_new_partitions() }
     }
 
-    /// The topics in `storage`, with the rules of `config`.
-    pub fn new(storage: Arc<Storage>, config: &Config) -> Self {
-        let defaults = Defaults {
-            broker: OneNode { id: config.node_id, is_cordoned: false },
-            partitions: config.topics.num_partitions,
-            replication_factor: config.topics.replication_factor,
-        };
-        let offsets_topic =
-            offsets_topic(config.groups.offsets_topic_partitions, config.groups.offsets_topic_segment_bytes);
-        let (auto_create, deletion_enabled) = (config.topics.auto_create, config.topics.deletion_enabled);
-        Self { storage, defaults, auto_create, deletion_enabled, offsets_topic }
+    /// The topics in `storage`, on the broker `node_id`, with the settings that run.
+    pub fn new(storage: Arc<Storage>, live: Live, node_id: i32) -> Self {
+        Self { storage, live, node_id }
     }
 
     /// Creates topics, or only checks whether they could be; each name is answered once, in the request's order.
-    pub async fn create(&self, requests: Vec<TopicRequest>, only_check: bool) -> Vec<Outcome<Created, CreateError>> {
+    pub async fn create(
+        &self,
+        requests: Vec<TopicRequest>,
+        only_check: bool,
+        rules: &TopicDefaults,
+    ) -> Vec<Outcome<Created, CreateError>> {
         if requests.is_empty() {
             return Vec::new();
         }
         let names: Vec<_> = requests.iter().map(|topic| topic.name.clone()).collect();
-        let (storage, defaults) = (self.storage.clone(), Defaults { broker: self.broker(), ..self.defaults });
+        let (broker, partitions) = (self.broker(), rules.num_partitions);
+        let defaults = Defaults { broker, partitions, replication_factor: rules.replication_factor };
+        let storage = self.storage.clone();
         let created = spawn_blocking(move || create(&storage, &requests, defaults, only_check)).await;
         created.unwrap_or_else(|_| names.into_iter().map(|name| (name, Err(ChangeError::Interrupted))).collect())
     }
 
     /// Creates the topics of these names with the broker's defaults, where both sides allow it; the answers are in the
     /// order of the names. A topic that is there by now is an answer, not an error.
-    pub async fn auto_create(&self, names: Vec<String>, allowed: bool) -> Vec<Result<Arc<Topic>, AutoCreateError>> {
-        let requests = names.iter().filter_map(|name| self.auto_creatable(name, allowed).ok()).collect();
-        let mut outcomes = self.create(requests, false).await.into_iter();
+    pub async fn auto_create(
+        &self,
+        names: Vec<String>,
+        allowed: bool,
+        rules: &TopicDefaults,
+    ) -> Vec<Result<Arc<Topic>, AutoCreateError>> {
+        let request = |name: &String| self.auto_creatable(name, allowed, rules);
+        let requests = names.iter().filter_map(|name| request(name).ok()).collect();
+        let mut outcomes = self.create(requests, false, rules).await.into_iter();
         let mut answers = Vec::with_capacity(names.len());
         for name in names {
-            answers.push(match self.auto_creatable(&name, allowed) {
+            answers.push(match request(&name) {
                 Ok(_) => self.made(&name, outcomes.next()),
                 Err(error) => Err(error),
             });
@@ -136,7 +139,7 @@ impl Topics {
     /// # Errors
     /// What keeps it from being made.
     pub async fn offsets_topic(&self) -> Result<Arc<Topic>, AutoCreateError> {
-        self.internal_topic(self.offsets_topic.clone()).await
+        self.internal_topic(self.new_offsets_topic()).await
     }
 
     /// The topic that keeps configuration; made if it is not there yet.
@@ -152,7 +155,8 @@ impl Topics {
             return Ok(topic);
         }
         let name = request.name.clone();
-        let outcome = self.create(vec![request], false).await.pop();
+        let rules = self.live.current().config.topics.clone();
+        let outcome = self.create(vec![request], false, &rules).await.pop();
         self.made(&name, outcome)
     }
 
@@ -160,8 +164,12 @@ impl Topics {
     ///
     /// # Errors
     /// `Disabled`, when this broker deletes no topics.
-    pub async fn delete(&self, request: Vec<Named>) -> Result<Vec<(Named, Verdict)>, DeleteError> {
-        if !self.deletion_enabled {
+    pub async fn delete(
+        &self,
+        request: Vec<Named>,
+        rules: &TopicDefaults,
+    ) -> Result<Vec<(Named, Verdict)>, DeleteError> {
+        if !rules.deletion_enabled {
             return Err(DeleteError::Disabled);
         }
         let plan = deletion::plan(request, self);
@@ -204,13 +212,23 @@ impl Topics {
         stored(grown.ok().map(|grown| grown.map(drop)))
     }
 
-    fn auto_creatable(&self, name: &str, allowed: bool) -> Result<TopicRequest, AutoCreateError> {
+    fn new_offsets_topic(&self) -> TopicRequest {
+        let config = &self.live.current().config.groups;
+        offsets_topic(config.offsets_topic_partitions, config.offsets_topic_segment_bytes)
+    }
+
+    fn auto_creatable(
+        &self,
+        name: &str,
+        allowed: bool,
+        rules: &TopicDefaults,
+    ) -> Result<TopicRequest, AutoCreateError> {
         name::check(name)?;
         match name {
             // Who may make topics may begin a rollout, also where other topics do not come by themselves.
             name::CONFIG if allowed => Ok(config_topic()),
-            _ if !self.auto_create || !allowed => Err(AutoCreateError::NotThere),
-            name::CONSUMER_OFFSETS => Ok(self.offsets_topic.clone()),
+            _ if !rules.auto_create || !allowed => Err(AutoCreateError::NotThere),
+            name::CONSUMER_OFFSETS => Ok(self.new_offsets_topic()),
             // Nobody here would write to them.
             name::TRANSACTION_STATE | name::SHARE_GROUP_STATE => Err(AutoCreateError::NotThere),
             _ => Ok(TopicRequest {

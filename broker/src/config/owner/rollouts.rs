@@ -15,6 +15,7 @@ use super::Owner;
 use super::alter::Origin;
 use crate::broker::Broker;
 use crate::config::Config;
+use crate::config::apply::put_in_place;
 use crate::config::change::Plan;
 use crate::config::layers::Layers;
 use crate::config::live::Current;
@@ -137,8 +138,7 @@ impl Conductor {
     pub(super) fn rule(&mut self, broker: &Broker, config: Config) {
         let config = Arc::new(config);
         self.control = Some(config.clone());
-        broker.live.replace(Current { config, trials: self.trials.clone() });
-        broker.storage.refresh_log_configs();
+        put_in_place(broker, Current { config, trials: self.trials.clone() });
     }
 
     /// What was measured against the control before counts no more.
@@ -179,14 +179,10 @@ impl Conductor {
         let arms: Vec<(Unit, TriedArm)> = self.machine.running().filter_map(arm).collect();
         let unit = arms.first().map(|(unit, _)| *unit);
         let arms = arms.into_iter().map(|(_, arm)| arm).collect();
-        let before = self.trials.take();
         self.trials = unit.map(|unit| Arc::new(Trials { unit, arms, control: Arc::default() }));
         self.is_stale = false;
         let config = self.control.get_or_insert_with(|| broker.config()).clone();
-        broker.live.replace(Current { config, trials: self.trials.clone() });
-        if before.iter().chain(&self.trials).any(|trials| trials.unit == Unit::Partition) {
-            broker.storage.refresh_log_configs();
-        }
+        put_in_place(broker, Current { config, trials: self.trials.clone() });
     }
 }
 

@@ -66,7 +66,7 @@ impl<L: GroupLog> Coordinator<L> {
             None if event.knows_group_id_not_found => return Err(GroupError::GroupIdNotFound),
             None => return Err(GroupError::IllegalGeneration),
         }
-        let (records, results) = offsets::commit(event, self.settings.offset_metadata_max, now.wall_ms);
+        let (records, results) = offsets::commit(event, now.wall_ms);
         self.store(&records, now)?;
         self.counters.commits.add(records.len());
         Ok(results)

@@ -23,19 +23,30 @@ use super::stats::{Counters, Gauge};
 use super::table::GroupTable;
 use super::types::{GroupError, JoinReply, SyncReply};
 
-/// What all coordinators of a broker are told.
-#[derive(Debug, Clone)]
+/// What all coordinators of a broker are told, each time they ask.
 pub struct Settings {
-    /// What groups are bounded by.
-    pub limits: Limits,
-    /// `offset.metadata.max.bytes`.
-    pub offset_metadata_max: usize,
-    /// `offsets.retention.minutes`, in milliseconds.
-    pub retention_ms: i64,
+    /// What applies to a group.
+    pub of_group: Box<dyn Fn(&str) -> GroupRules + Send + Sync>,
     /// `offsets.retention.check.interval.ms`.
-    pub cleanup_interval_ms: u64,
+    pub cleanup_interval_ms: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Makes member ids unique.
     pub unique: fn() -> String,
+}
+
+/// What applies to a group.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupRules {
+    /// What it is bounded by.
+    pub limits: Limits,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub retention_ms: i64,
+}
+
+impl Settings {
+    /// What a group is bounded by now.
+    pub fn limits(&self, id: &str) -> Limits {
+        (self.of_group)(id).limits
+    }
 }
 
 enum Waiting {
@@ -55,7 +66,7 @@ pub struct Coordinator<L> {
     members: usize,
     /// Groups that want to be woken; entries of groups that changed their mind do no harm.
     deadlines: BTreeSet<(u64, String)>,
-    cleanup_at_ms: u64,
+    cleaned_up_at_ms: u64,
     waiting: HashMap<RequestId, Waiting>,
     last_request: RequestId,
     /// Answers on their way.
@@ -69,7 +80,7 @@ impl<L: GroupLog> Coordinator<L> {
             groups_gauge: Gauge::of(&counters.groups),
             members_gauge: Gauge::of(&counters.members),
             members: table.iter().map(|(_, group)| group.classic.members()).sum(),
-            cleanup_at_ms: now.steady_ms.saturating_add(settings.cleanup_interval_ms),
+            cleaned_up_at_ms: now.steady_ms,
             log,
             table,
             settings,
@@ -130,10 +141,10 @@ impl<L: GroupLog> Coordinator<L> {
         now: Now,
         event: impl FnOnce(&mut ClassicGroup, &mut Turn) -> T,
     ) -> Option<T> {
-        let settings = self.settings.clone();
+        let limits = self.limits(id);
         let group = &mut self.table.get_mut(id)?.classic;
         let before = (group.state(), group.generation(), group.members());
-        let mut turn = Turn::new(now, &settings.limits);
+        let mut turn = Turn::new(now, &limits);
         let outcome = event(group, &mut turn);
         self.settle(id, turn.effects, now);
         let group = &self.table.get(id)?.classic;
@@ -158,7 +169,8 @@ impl<L: GroupLog> Coordinator<L> {
 
     fn persist(&mut self, id: &str, persist: Persist, now: Now) -> Effects {
         let outcome = self.store(&[Record::Group(id.to_owned(), Some(persist.metadata))], now);
-        let mut turn = Turn::new(now, &self.settings.limits);
+        let limits = self.limits(id);
+        let mut turn = Turn::new(now, &limits);
         if let Some(group) = self.table.get_mut(id) {
             group.classic.persisted(persist.then, outcome, &mut turn);
         }
@@ -180,9 +192,13 @@ impl<L: GroupLog> Coordinator<L> {
         }
         self.outbox.wait_for(self.log.append(records, now.wall_ms)?);
         for record in records {
-            self.table.apply(record, now, &self.settings.limits);
+            self.table.apply(record, now, |id| self.settings.limits(id));
         }
         Ok(())
+    }
+
+    fn limits(&self, id: &str) -> Limits {
+        self.settings.limits(id)
     }
 
     fn wake(&mut self, id: &str, at_ms: Option<u64>) {

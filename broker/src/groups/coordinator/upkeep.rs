@@ -33,8 +33,8 @@ impl<L: GroupLog> Coordinator<L> {
             }
             self.with_group(&id, now, ClassicGroup::expire);
         }
-        if self.cleanup_at_ms <= now.steady_ms {
-            self.cleanup_at_ms = now.steady_ms.saturating_add(self.settings.cleanup_interval_ms);
+        if self.cleanup_at_ms() <= now.steady_ms {
+            self.cleaned_up_at_ms = now.steady_ms;
             self.clean_up(now);
         }
         self.count();
@@ -44,7 +44,8 @@ impl<L: GroupLog> Coordinator<L> {
     fn clean_up(&mut self, now: Now) {
         let (mut records, mut expired) = (Vec::new(), 0);
         for (id, group) in self.table.iter() {
-            let tombstones = group.offsets.expire(id, &group.classic, now.wall_ms, self.settings.retention_ms);
+            let tombstones =
+                group.offsets.expire(id, &group.classic, now.wall_ms, (self.settings.of_group)(id).retention_ms);
             let none_left = tombstones.len() == group.offsets.len();
             expired += tombstones.len();
             records.extend(tombstones);
@@ -60,7 +61,12 @@ impl<L: GroupLog> Coordinator<L> {
 
     /// When `expire` wants to be called (steady clock).
     pub fn next_deadline_ms(&self) -> u64 {
-        self.deadlines.first().map_or(self.cleanup_at_ms, |(at_ms, _)| self.cleanup_at_ms.min(*at_ms))
+        let cleanup_at_ms = self.cleanup_at_ms();
+        self.deadlines.first().map_or(cleanup_at_ms, |(at_ms, _)| cleanup_at_ms.min(*at_ms))
+    }
+
+    fn cleanup_at_ms(&self) -> u64 {
+        self.cleaned_up_at_ms.saturating_add((self.settings.cleanup_interval_ms)())
     }
 
     /// Answers everybody who waits in a group. What is in the outbox still leaves in order.

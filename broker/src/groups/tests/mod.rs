@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::classic::{Limits, Now};
-use super::coordinator::{Coordinator, Settings};
+use super::coordinator::{Coordinator, GroupRules, Settings};
 use super::message::Message;
 use super::stats::Counters;
 use super::table::GroupTable;
@@ -24,11 +24,10 @@ const TOPIC_ID: uuid::Uuid = uuid::Uuid::from_u128(7);
 const MINUTE_MS: i64 = 60_000;
 
 fn settings() -> Settings {
+    let limits = Limits { members_max: 100, initial_rebalance_delay_ms: 0 };
     Settings {
-        limits: Limits { members_max: 100, initial_rebalance_delay_ms: 0 },
-        offset_metadata_max: 5,
-        retention_ms: 10 * MINUTE_MS,
-        cleanup_interval_ms: MINUTE_MS as u64,
+        of_group: Box::new(move |_| GroupRules { limits, retention_ms: 10 * MINUTE_MS }),
+        cleanup_interval_ms: Box::new(|| MINUTE_MS as u64),
         unique: || "u".into(),
     }
 }
@@ -50,7 +49,7 @@ impl Scene {
     fn on(log: MemoryLog, now: Now) -> Self {
         let (settings, counters) = (Arc::new(settings()), Arc::new(Counters::default()));
         let mut table = GroupTable::default();
-        log.records().iter().for_each(|record| table.apply(record, now, &settings.limits));
+        log.records().iter().for_each(|record| table.apply(record, now, |id| settings.limits(id)));
         let coordinator = Coordinator::new(log.clone(), table, settings, counters.clone(), now);
         Self { log, coordinator, counters, now }
     }
@@ -170,6 +169,7 @@ fn commit(group: &str, topic: &str, partition: i32, offset: i64) -> CommitEvent 
         generation: -1,
         retention_time_ms: -1,
         knows_group_id_not_found: true,
+        metadata_bytes_max: 5,
         topics: vec![TopicCommit { name: topic.into(), topic_id: TOPIC_ID, partitions: vec![partition] }],
     }
 }

@@ -19,6 +19,8 @@ pub struct CommitEvent {
     pub retention_time_ms: i64,
     /// Version 9 and newer know `GroupIdNotFound`; older clients get `IllegalGeneration` instead.
     pub knows_group_id_not_found: bool,
+    /// Longest metadata of an offset, bytes (`offset.metadata.max.bytes`).
+    pub metadata_bytes_max: usize,
     /// What to commit.
     pub topics: Vec<TopicCommit>,
 }

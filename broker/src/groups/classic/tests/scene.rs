@@ -123,6 +123,7 @@ impl Scene {
             generation,
             retention_time_ms: -1,
             knows_group_id_not_found: true,
+            metadata_bytes_max: 0,
             topics: Vec::new(),
         };
         self.turn(|group, turn| group.check_commit(&event, turn))
