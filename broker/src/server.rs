@@ -19,7 +19,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use crate::broker::{AdvertisedListener, Broker};
-use crate::config::apply::{apply_to_storage, quotas};
+use crate::config::apply::apply_to_storage;
 use crate::config::live::{Current, Live};
 use crate::config::owner::{Configs, Owner};
 use crate::config::partitions::log_configs;
@@ -211,7 +211,7 @@ fn assemble(
     let broker = Broker {
         topics: Topics::new(storage.clone(), live.clone(), config.node_id),
         groups: Groups::new(storage.clone(), &live, stopping.clone()),
-        admission: Admission::new(quotas(&config.net)),
+        admission: Admission::new((&config.net).into()),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
         cold_reads: ColdReads::start(config.fetch.cold_threads, config.fetch.cold_buffer_bytes)?,
         metrics: Arc::new(Metrics::default()),

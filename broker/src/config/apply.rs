@@ -3,17 +3,14 @@
 //! What must always hold: when `put_in_place` returns, every part runs by the new settings, and what waited because of the old ones waits by
 //! the new ones. Settings that are looked up where they are used (from `Live`, or a request's context) need nothing here.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use catena_storage::Storage;
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::broker::Broker;
+use crate::config::Config;
 use crate::config::live::Current;
-use crate::config::{Config, NetConfig};
-use crate::net::admission::Quotas;
 use crate::rollout::arms::Unit;
 
 /// Lets `new` run instead of what runs now. To be called by one at a time.
@@ -26,7 +23,7 @@ pub fn put_in_place(broker: &Broker, new: Current) {
     }
     apply_to_storage(&broker.storage, &old.config, &config);
     if old.config.net != config.net {
-        broker.admission.set(quotas(&config.net));
+        broker.admission.set((&config.net).into());
     }
     broker.fetch_sessions.set_slots(config.fetch.session_slots);
     broker.groups.settings_changed();
@@ -57,32 +54,5 @@ pub fn apply_to_storage(storage: &Storage, old: &Config, new: &Config) {
         && let Err(why) = storage.set_cleaner(new.cleaner.clone())
     {
         error!("there are fewer cleaners than log.cleaner.threads says: {why}");
-    }
-}
-
-/// How many connections there may be. A host that has no address now has no limit of its own. Blocking where a host has a name.
-pub fn quotas(net: &NetConfig) -> Quotas {
-    let overrides = net.connections_per_ip_overrides.iter().flat_map(|(host, limit)| {
-        let addresses = addresses(host);
-        addresses.into_iter().map(|address| (address.to_canonical(), *limit))
-    });
-    Quotas {
-        connections_max: net.connections_max,
-        per_ip_max: net.connections_per_ip_max,
-        overrides: overrides.collect::<HashMap<_, _>>(),
-        rate_max: net.connection_rate_max,
-    }
-}
-
-fn addresses(host: &str) -> Vec<IpAddr> {
-    if let Ok(address) = host.parse() {
-        return vec![address];
-    }
-    match (host, 0).to_socket_addrs() {
-        Ok(found) => found.map(|address| address.ip()).collect(),
-        Err(why) => {
-            warn!(host, "a host in max.connections.per.ip.overrides has no address: {why}");
-            Vec::new()
-        }
     }
 }

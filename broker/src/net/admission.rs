@@ -7,13 +7,15 @@
 //! Source: Apache Kafka, `ConnectionQuotas.inc`.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
+use tracing::warn;
 
 use super::rate::Rate;
+use crate::config::NetConfig;
 
 /// What there may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,6 +93,35 @@ impl Admission {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<&NetConfig> for Quotas {
+    /// A host that has no address now has no limit of its own. Blocking where a host has a name.
+    fn from(net: &NetConfig) -> Self {
+        let overrides = net.connections_per_ip_overrides.iter().flat_map(|(host, limit)| {
+            let addresses = addresses(host);
+            addresses.into_iter().map(|address| (address.to_canonical(), *limit))
+        });
+        Self {
+            connections_max: net.connections_max,
+            per_ip_max: net.connections_per_ip_max,
+            overrides: overrides.collect(),
+            rate_max: net.connection_rate_max,
+        }
+    }
+}
+
+fn addresses(host: &str) -> Vec<IpAddr> {
+    if let Ok(address) = host.parse() {
+        return vec![address];
+    }
+    match (host, 0).to_socket_addrs() {
+        Ok(found) => found.map(|address| address.ip()).collect(),
+        Err(why) => {
+            warn!(host, "a host in max.connections.per.ip.overrides has no address: {why}");
+            Vec::new()
+        }
     }
 }
 

@@ -44,6 +44,7 @@ fn commit(group: &str, offset: i64) -> CommitEvent {
         generation: -1,
         retention_time_ms: -1,
         knows_group_id_not_found: true,
+        metadata_bytes_max: 4096,
         topics: vec![TopicCommit { name: "t".into(), topic_id: uuid::Uuid::nil(), partitions: vec![partition] }],
     }
 }
@@ -57,7 +58,7 @@ fn committed(running: &Running, group: &str) -> Option<i64> {
 
 /// A stable group of one static member; gives its member id.
 fn stable(running: &Running, group: &str) -> String {
-    let joined = ask(running, |groups| groups.join(joining(group))).expect("joined");
+    let joined = ask(running, |groups| groups.join(joining(group), &running.broker().config().groups)).expect("joined");
     let event = SyncEvent {
         group_id: group.into(),
         member_id: joined.member_id.clone(),
@@ -105,14 +106,15 @@ fn groups_and_offsets_are_back_after_a_restart() {
     assert_eq!(listed.len(), 9);
     let event = HeartbeatEvent { group_id: "g".into(), member_id, group_instance_id: Some("i".into()), generation: 1 };
     assert_eq!(ask(&running, |groups| groups.heartbeat(event)), Ok(()));
-    let back = ask(&running, |groups| groups.join(joining("g"))).expect("joined");
+    let back = ask(&running, |groups| groups.join(joining("g"), &running.broker().config().groups)).expect("joined");
     assert_eq!((back.generation, back.skip_assignment), (1, true), "a static member comes back without a rebalance");
 }
 
 #[test]
 fn without_the_offsets_topic_there_is_no_coordinator() {
     let running = Running::start();
-    let refused = ask(&running, |groups| groups.join(joining("g"))).expect_err("no coordinator");
+    let refused = ask(&running, |groups| groups.join(joining("g"), &running.broker().config().groups))
+        .expect_err("no coordinator");
     assert_eq!(refused.error, GroupError::NotCoordinator);
     assert_eq!(ask(&running, |groups| groups.list(ListFilter::default())), Ok(Vec::new()));
 }
@@ -142,7 +144,9 @@ fn in_runtime<F>(running: &Running, call: impl FnOnce(&Groups) -> F) -> F {
 #[test]
 fn a_join_that_waits_is_answered_when_the_broker_stops() {
     let mut running = start(60_000);
-    let waits = in_runtime(&running, |groups| groups.join(JoinEvent { session_timeout_ms: 60_000, ..joining("g") }));
+    let waits = in_runtime(&running, |groups| {
+        groups.join(JoinEvent { session_timeout_ms: 60_000, ..joining("g") }, &running.broker().config().groups)
+    });
     let deadline = Instant::now() + SOON;
     while groups(&running).stats().members == 0 {
         assert!(Instant::now() < deadline, "the member does not come");
