@@ -34,10 +34,10 @@ impl Prior {
     /// For a few dozen samples that are far off.
     pub const GROSS: Self = Self { hits: 0.5, misses: 0.5 };
 
-    /// For the samples up to the quantile `q`, narrowest when there are some 10,000 of them: a normal mixture is
-    /// narrowest at about ten times the weight of its prior.
-    pub fn of_quantile(q: f64) -> Self {
-        Self { hits: 1_000.0 * q, misses: 1_000.0 * (1.0 - q) }
+    /// For a share that is about `share`, as that of the samples up to a quantile; narrowest when there are some 10,000
+    /// samples, since a normal mixture is narrowest at about ten times the weight of its prior.
+    pub fn of_share(share: f64) -> Self {
+        Self { hits: 1_000.0 * share, misses: 1_000.0 * (1.0 - share) }
     }
 
     /// The logarithm of the martingale: how much better the mixture explains `hits` of `samples` than `share` does.
