@@ -17,8 +17,8 @@ use std::ops::Add;
 
 use statrs::function::beta::ln_beta;
 
-/// Halvings until a bound is exact to the last digits of an `f64`.
-const BISECTIONS: u32 = 60;
+/// Halvings until a bound is exact enough: to a part in 10^9.
+const BISECTIONS: u32 = 30;
 
 /// What is expected of a share before anything was seen: the bounds are tightest for shares like it, and valid for all.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,11 +40,15 @@ impl Prior {
         Self { hits: 1_000.0 * share, misses: 1_000.0 * (1.0 - share) }
     }
 
-    /// The logarithm of the martingale: how much better the mixture explains `hits` of `samples` than `share` does.
-    fn ln_ratio(self, tally: Tally, share: f64) -> f64 {
-        let mixture = ln_beta(self.hits + tally.hits, self.misses + tally.misses()) - ln_beta(self.hits, self.misses);
-        mixture - times_ln(tally.hits, share) - times_ln(tally.misses(), 1.0 - share)
+    /// The logarithm of the likelihood of `tally` under the mixture of all shares.
+    fn ln_mixture(self, tally: Tally) -> f64 {
+        ln_beta(self.hits + tally.hits, self.misses + tally.misses()) - ln_beta(self.hits, self.misses)
     }
+}
+
+/// The logarithm of the likelihood of `tally` if the share is `share`.
+fn ln_likelihood(tally: Tally, share: f64) -> f64 {
+    times_ln(tally.hits, share) + times_ln(tally.misses(), 1.0 - share)
 }
 
 /// `count * ln(share)`, where nothing happened 0 times.
@@ -122,7 +126,8 @@ pub struct Bounds {
 /// The shares that `tally` does not exclude at level `alpha`.
 pub fn share_bounds(prior: Prior, tally: Tally, alpha: f64) -> Bounds {
     let at = tally.share();
-    let excluded = |share: f64| prior.ln_ratio(tally, share) >= -alpha.ln();
+    let enough = prior.ln_mixture(tally) + alpha.ln();
+    let excluded = |share: f64| enough >= ln_likelihood(tally, share);
     if tally.samples <= 0.0 {
         return Bounds { low: 0.0, high: 1.0 };
     }
@@ -132,7 +137,10 @@ pub fn share_bounds(prior: Prior, tally: Tally, alpha: f64) -> Bounds {
 /// The ranks that bound the quantile `q` of `samples` at level `alpha`: with at most `low` samples up to `x` the
 /// quantile lies above `x`, with at least `high` it does not. Without such a rank: below 0, above `samples`.
 pub fn rank_bounds(prior: Prior, q: f64, samples: f64, alpha: f64) -> Bounds {
-    let excluded = |hits: f64| prior.ln_ratio(Tally::new(hits, samples), q) >= -alpha.ln();
+    let excluded = |hits: f64| {
+        let tally = Tally::new(hits, samples);
+        prior.ln_mixture(tally) + alpha.ln() >= ln_likelihood(tally, q)
+    };
     let at = q * samples;
     let low = if excluded(0.0) { boundary(0.0, at, excluded) } else { -1.0 };
     let high = if excluded(samples) { boundary(samples, at, excluded) } else { samples + 1.0 };
@@ -161,3 +169,6 @@ pub fn mean_half_width(variance: f64, windows: f64, windows_best: f64, alpha: f6
     let crossing = (1.0 + weight.sqrt() / (2.0 * alpha)).ln();
     (variance * 2.0 * weight / (windows * windows * rho2) * crossing).sqrt()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::windows::{Merge, Windows};
-use super::{Pair, Plan, plan::Metric};
+use super::{Pair, Plan};
 use crate::rollout::stats::Tally;
 
 /// The longest latency told apart, in microseconds: 10 minutes.
@@ -18,8 +18,9 @@ const LATENCY_DIGITS: u8 = 2;
 /// What one arm did in one second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArmWindow {
-    /// How many units the arm had (clients seen, instances that reported), so that rates are per unit. Only how the
-    /// arms compare matters, so the width of the arm's interval will do where units are not counted.
+    /// How many units the arm had, busy or not (clients seen lately, instances that live), so that rates are per unit.
+    /// If only the busy ones were counted, a value that makes clients fall silent would not show. Only how the arms
+    /// compare matters, so the width of the arm's interval will do where units are not counted.
     pub units: f64,
     /// Requests by API, in Kafka's words.
     pub apis: BTreeMap<String, Requests>,
@@ -87,9 +88,10 @@ impl Figures {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut figures = Self { scopes: Vec::new(), rates: Vec::new() };
         for rule in &plan.metrics {
-            match &rule.metric {
-                Metric::Errors | Metric::Latency(_) => figures.add_scope(&rule.api),
-                Metric::Throughput | Metric::Counter(_) => figures.add_rate(rule.metric.to_string()),
+            if rule.metric.is_rate() {
+                figures.add_rate(rule.metric.to_string());
+            } else {
+                figures.add_scope(&rule.api);
             }
         }
         if figures.scopes.is_empty() {
@@ -117,6 +119,10 @@ impl Figures {
 
     pub(super) fn scopes(&self) -> &[Scope] {
         &self.scopes
+    }
+
+    pub(super) fn rates(&self) -> &[Rate] {
+        &self.rates
     }
 
     pub(super) fn rate(&self, name: &str) -> Option<&Rate> {

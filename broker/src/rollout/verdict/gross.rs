@@ -33,6 +33,9 @@ pub(super) fn failure(scope: &Scope, alpha: f64) -> Option<String> {
 
 fn errors_failed(scope: &Scope, alpha: f64) -> Option<String> {
     let arms = scope.arms.as_ref().map(|arm| arm.errors());
+    if 100.0 * (arms.canary.share() - arms.control.share()) <= ERRORS_POINTS {
+        return None;
+    }
     let effect = design_effect(&scope.error_cells());
     let more = 100.0 * errors::difference(Prior::GROSS, arms.map(|arm| arm.divided_by(effect)), alpha).low;
     (more > ERRORS_POINTS).then(|| {

@@ -90,10 +90,11 @@ impl Comparison<'_> {
         share_bounds(Prior::of_share(1.0 - self.q), slower, alpha / 2.0)
     }
 
-    /// By how many percent the odds of `share` are more than those of control to be beyond its own quantile.
+    /// By how many percent the odds of `share` are more than those of control to be beyond its own quantile. Never
+    /// negative: what is rounded to control's quantile is not beyond it, which says nothing for the canary.
     fn percent_more(&self, share: f64) -> f64 {
         let odds = share / (1.0 - share).max(f64::EPSILON);
-        100.0 * (odds * self.q / (1.0 - self.q) - 1.0)
+        (100.0 * (odds * self.q / (1.0 - self.q) - 1.0)).max(0.0)
     }
 }
 
@@ -113,10 +114,10 @@ pub(super) fn quantile_bounds(
 
 /// The least value at which the number of samples up to it is `enough`.
 fn first_value_of_rank(recorded: &Histogram<u64>, enough: impl Fn(f64) -> bool) -> Option<u64> {
-    let mut reached = 0;
+    let mut reached = 0_u64;
     let mut values = recorded.iter_recorded();
     values.find_map(|step| {
-        reached += step.count_at_value();
+        reached = reached.saturating_add(step.count_at_value());
         enough(reached as f64).then(|| step.value_iterated_to())
     })
 }
@@ -124,7 +125,7 @@ fn first_value_of_rank(recorded: &Histogram<u64>, enough: impl Fn(f64) -> bool) 
 /// The samples, and those that are longer than `micros`.
 fn slower_than(recorded: &Histogram<u64>, micros: u64) -> Tally {
     let faster = if micros == 0 { 0 } else { recorded.count_between(0, micros) };
-    Tally::of(recorded.len() - faster, recorded.len())
+    Tally::of(recorded.len().saturating_sub(faster), recorded.len())
 }
 
 fn percent_longer(canary: u64, control: u64) -> f64 {

@@ -122,6 +122,11 @@ impl MetricRule {
 impl Metric {
     /// The counter that throughput is measured by: bytes to and from clients.
     pub const THROUGHPUT: &'static str = "throughput";
+
+    /// Whether it is counted per unit and second, not per request.
+    pub fn is_rate(&self) -> bool {
+        matches!(self, Self::Throughput | Self::Counter(_))
+    }
 }
 
 impl Quantile {
@@ -182,4 +187,55 @@ fn quantile_of(text: &str) -> Option<Metric> {
 fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'.';
     (1..=NAME_LENGTH_MAX).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_metrics_read_back() {
+        for name in ["errors", "latency_p50", "latency_p99", "latency_p999", "throughput", "fetched_bytes", "a.b_9"] {
+            let metric: Metric = name.parse().expect("a metric");
+            assert_eq!(metric.to_string(), name);
+            let json = serde_json::to_string(&metric).expect("JSON");
+            assert_eq!(serde_json::from_str::<Metric>(&json).expect("reads back"), metric);
+        }
+    }
+
+    #[test]
+    fn what_is_no_metric_is_refused() {
+        let long = "x".repeat(NAME_LENGTH_MAX + 1);
+        for name in
+            ["", "latency", "latency_p", "latency_p9", "latency_p00", "latency_p123456", "latency_pxx", "Errors", &long]
+        {
+            assert!(name.parse::<Metric>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn quantiles_are_shares() {
+        for (digits, share) in [("50", 0.5), ("99", 0.99), ("999", 0.999), ("05", 0.05)] {
+            assert_eq!(Quantile(digits.to_owned()).share(), share);
+        }
+    }
+
+    #[test]
+    fn margins_have_bounds_and_counters_no_api() {
+        let check = |metric: &str, margin, api: Option<&str>| {
+            let metric = metric.parse().expect("a metric");
+            MetricRule { metric, margin, api: api.map(str::to_owned) }.check().is_ok()
+        };
+        for (metric, good, bad) in [
+            ("errors", 0.0, -0.1),
+            ("errors", 50.0, 50.1),
+            ("latency_p99", 1.0, 0.0),
+            ("throughput", 10.0, 100.0),
+            ("x", -50.0, 0.0),
+            ("x", 900.0, f64::NAN),
+        ] {
+            assert!(check(metric, good, None) && !check(metric, bad, None), "{metric} {good} {bad}");
+        }
+        assert!(check("errors", 0.5, Some("Produce")) && !check("throughput", 10.0, Some("Produce")));
+    }
 }

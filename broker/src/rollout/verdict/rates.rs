@@ -34,6 +34,12 @@ pub(super) fn judge(rule: &MetricRule, rate: &Rate, levels: Levels) -> MetricJud
     .against(rule)
 }
 
+/// Units times seconds of the arm that had fewest.
+pub(super) fn fewest_unit_seconds(rate: &Rate) -> u64 {
+    let total = rate.total();
+    total.control.unit_seconds.min(total.canary.unit_seconds) as u64
+}
+
 impl Rate {
     fn total(&self) -> Pair<RateCell> {
         self.windows.cells().iter().fold(Pair::default(), |mut total, cell| {

@@ -57,15 +57,15 @@ impl Finding {
             metric: rule.metric.to_string(),
             api: rule.api.clone(),
             unit: self.unit.to_owned(),
-            control: self.values.control,
-            canary: self.values.canary,
+            control: self.values.control.map(rounded),
+            canary: self.values.canary.map(rounded),
             control_samples: self.samples.control,
             canary_samples: self.samples.canary,
             margin: rule.margin,
-            worse: both.then_some(self.worse),
-            worse_low: self.low.filter(|_| both),
-            worse_high: self.high.filter(|_| both),
-            design_effect: self.design_effect,
+            worse: both.then(|| rounded(self.worse)),
+            worse_low: self.low.filter(|_| both).map(rounded),
+            worse_high: self.high.filter(|_| both).map(rounded),
+            design_effect: rounded(self.design_effect),
             outcome: if both { self.outcome(rule.margin.abs()) } else { Outcome::Undecided },
         }
     }
@@ -81,6 +81,11 @@ impl Finding {
             _ => Outcome::Undecided,
         }
     }
+}
+
+/// To three digits behind the point: what is stored need not say more than is known.
+fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
 }
 
 /// What `figures` say after `elapsed`.
@@ -106,7 +111,7 @@ fn judge_metric(rule: &MetricRule, figures: &Figures, levels: Levels) -> Option<
 }
 
 fn verdict(plan: &Plan, figures: &Figures, metrics: &[MetricJudgement], elapsed: Duration) -> Verdict {
-    let samples = fewest_samples(figures);
+    let samples = fewest_samples(plan, figures);
     if samples >= SAMPLES_MIN
         && let Some(worse) = metrics.iter().find(|metric| metric.outcome == Outcome::Inferior)
     {
@@ -119,8 +124,12 @@ fn verdict(plan: &Plan, figures: &Figures, metrics: &[MetricJudgement], elapsed:
     }
 }
 
-/// The requests of the arm that had fewest, in the scope that had fewest.
-fn fewest_samples(figures: &Figures) -> u64 {
+/// The requests of the arm that had fewest, in the scope that had fewest. Where counters alone are compared, units
+/// times seconds.
+fn fewest_samples(plan: &Plan, figures: &Figures) -> u64 {
+    if !plan.metrics.is_empty() && plan.metrics.iter().all(|rule| rule.metric.is_rate()) {
+        return figures.rates().iter().map(rates::fewest_unit_seconds).min().unwrap_or(0);
+    }
     let arms = figures.scopes().iter().flat_map(|scope| [scope.arms.control.requests, scope.arms.canary.requests]);
     arms.min().unwrap_or(0)
 }

@@ -124,3 +124,6 @@ fn sum_of_squares(residuals: &[f64]) -> f64 {
     let squares: f64 = residuals.iter().map(|residual| residual * residual).sum();
     if count > 1.0 { squares * count / (count - 1.0) } else { squares }
 }
+
+#[cfg(test)]
+mod tests;
