@@ -43,8 +43,8 @@ fn assert_is_request<C: Call>(call: &C) {
 fn requests_are_what_servers_expect() {
     let batch = [1, 2, 3];
     assert_is_request(&ApiVersions);
-    assert_is_request(&Metadata { topic: "orders" });
-    assert_is_request(&Metadata { topic: "" });
+    assert_is_request(&Metadata { topic: "orders", create: true });
+    assert_is_request(&Metadata { topic: "", create: false });
     assert_is_request(&CreateTopic { name: "t", partitions: 3, configs: &[("a", "b")], timeout_ms: 5 });
     assert_is_request(&DescribeConfigs { resource_type: 2, resource_name: "t", setting: None });
     assert_is_request(&DescribeConfigs { resource_type: 2, resource_name: "t", setting: Some("a") });

@@ -3,14 +3,19 @@
 //! What must always hold: a partition is read and written where Metadata says that its leader is.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use catena_protocol::client::{Call, Cluster, EarliestOffset, Metadata, Node, Produce, Scan, StoredRecord};
-use catena_protocol::error_code::ErrorCode;
+use catena_protocol::error_code::ErrorCode::{LeaderNotAvailable, UnknownTopicOrPartition};
 use catena_protocol::records::{BatchBuilder, RecordError};
 
 use super::connection::Connection;
 use super::error::CliError;
+use super::log::CONFIG_TOPIC;
+
+/// Between two questions for a leader that is not there yet.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A record to be written: its key, and its value or none for a tombstone.
 pub type NewRecord = (Vec<u8>, Option<Vec<u8>>);
@@ -50,7 +55,7 @@ impl Client {
     /// # Errors
     /// `CliError` when there is no answer.
     pub fn call_broker<C: Call>(&mut self, id: i32, call: &C) -> Result<C::Answer, CliError> {
-        let cluster = self.bootstrap.call(&Metadata { topic: "" })?;
+        let cluster = self.bootstrap.call(&Metadata { topic: "", create: false })?;
         match cluster.node(id) {
             Some(node) if cluster.nodes.len() > 1 => self.at(node)?.call(call),
             _ => self.bootstrap.call(call),
@@ -63,7 +68,7 @@ impl Client {
     /// `CliError` when they cannot be read.
     pub fn read(&mut self, topic: &str, partition: i32) -> Result<Option<Vec<StoredRecord>>, CliError> {
         let what = || format!("{topic}-{partition}");
-        let Some(leader) = self.leader(topic, partition)? else { return Ok(None) };
+        let Some(leader) = self.leader(topic, partition, false)? else { return Ok(None) };
         let refused = |refusal| CliError::RefusedAbout { what: what(), refusal };
         let first = leader.call(&EarliestOffset { topic, partition })?.map_err(refused)?;
         let mut scan = Scan::from(first);
@@ -85,17 +90,24 @@ impl Client {
             builder.push(now_ms, Some(key), value.as_deref());
         }
         let batch = builder.build().map_err(|error: RecordError| CliError::NotThere(error.to_string()))?;
-        let leader = self.leader(topic, partition)?;
+        // The broker's own config topic is made by whoever is the first to need it; others are not made by writing to them.
+        let leader = self.leader(topic, partition, topic == CONFIG_TOPIC)?;
         let leader = leader.ok_or_else(|| CliError::NotThere(format!("there is no topic {topic}")))?;
         Ok(leader.call(&Produce { topic, partition, batch: &batch, timeout_ms })??)
     }
 
-    /// A connection to the leader of a partition; none when there is no such topic.
-    fn leader(&mut self, topic: &str, partition: i32) -> Result<Option<&mut Connection>, CliError> {
-        let cluster = self.bootstrap.call(&Metadata { topic })?;
-        match leader_of(&cluster, topic, partition)? {
-            Some(node) => self.at(node).map(Some),
-            None => Ok(None),
+    /// A connection to the leader of a partition; none when there is no such topic. One that is being made is waited for.
+    fn leader(&mut self, topic: &str, partition: i32, create: bool) -> Result<Option<&mut Connection>, CliError> {
+        let deadline = Instant::now() + self.limit;
+        loop {
+            let cluster = self.bootstrap.call(&Metadata { topic, create })?;
+            let refused = cluster.partitions.as_ref().err().and_then(|refusal| refusal.error);
+            let comes = refused == Some(LeaderNotAvailable) || (create && refused == Some(UnknownTopicOrPartition));
+            if !comes || Instant::now() >= deadline {
+                let node = leader_of(&cluster, topic, partition)?;
+                return node.map(|node| self.at(node)).transpose();
+            }
+            thread::sleep(PAUSE);
         }
     }
 
@@ -116,7 +128,7 @@ impl Client {
 fn leader_of<'a>(cluster: &'a Cluster, topic: &str, partition: i32) -> Result<Option<&'a Node>, CliError> {
     let partitions = match &cluster.partitions {
         Ok(partitions) => partitions,
-        Err(refusal) if refusal.error == Some(ErrorCode::UnknownTopicOrPartition) => return Ok(None),
+        Err(refusal) if refusal.error == Some(UnknownTopicOrPartition) => return Ok(None),
         Err(refusal) => return Err(CliError::RefusedAbout { what: topic.to_owned(), refusal: refusal.clone() }),
     };
     let leader = partitions.iter().find(|known| known.partition == partition).and_then(|at| cluster.node(at.leader));

@@ -8,6 +8,7 @@ mod support;
 
 mod config;
 mod fleets;
+mod rollouts;
 mod strangers;
 
 use std::process::{Command, Output, Stdio};

@@ -6,11 +6,13 @@ use super::{Call, Refusal};
 use crate::bounds::Problem;
 use crate::codec::{Reader, Writer};
 
-/// Asks for the brokers and the partitions of one topic, which is not created by that; the empty name asks for brokers alone.
+/// Asks for the brokers and the partitions of one topic; the empty name asks for brokers alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata<'a> {
     /// The topic.
     pub topic: &'a str,
+    /// Whether it may be created by that.
+    pub create: bool,
 }
 
 /// Brokers, and leaders of one topic's partitions.
@@ -62,7 +64,7 @@ impl Call for Metadata<'_> {
             writer.string(topic);
             writer.no_tags();
         });
-        writer.boolean(false);
+        writer.boolean(self.create);
         writer.boolean(false);
         writer.no_tags();
     }

@@ -57,7 +57,9 @@ pub(super) fn told(what: &What) -> [String; 4] {
         What::Changed { key, from, to, verdict } => {
             let change = format!("{} -> {}", from.shown(), to.value.as_deref().unwrap_or("(not set)"));
             let by_rollout = to.rollout.as_ref().map(|rollout| brought(rollout, verdict.as_ref()));
-            let why: Vec<String> = to.reason.clone().into_iter().chain(by_rollout).collect();
+            let of_verdict = verdict.as_ref().map(|(_, why)| why);
+            let reason = to.reason.clone().filter(|reason| Some(reason) != of_verdict);
+            let why: Vec<String> = reason.into_iter().chain(by_rollout).collect();
             [subject(key), change, to.version.to_string(), why.join("; ")]
         }
         What::Removed { key, from } => [subject(key), format!("{} -> (removed)", from.shown()), none(), none()],

@@ -1,7 +1,7 @@
 //! Writing to the canary partition.
 //!
 //! What must always hold: a record says who wrote it, when, and that it is one more than the one before; whatever the author did not ask
-//! to change stays as it stands.
+//! to change stays as it stands, but for the arm, which only the broker gives.
 
 use std::io::Write;
 
@@ -48,7 +48,7 @@ impl Topic<'_> {
         let now = Timestamp::now();
         let author = Author { principal: ANONYMOUS.to_owned(), client_id: CLIENT_ID.to_owned() };
         let version = Some(rollout.version.unwrap_or(0).saturating_add(1));
-        let signed = Rollout { version, time: Some(now), author: Some(author), ..rollout };
+        let signed = Rollout { arm: None, version, time: Some(now), author: Some(author), ..rollout };
         let record = Record::Rollout(name.to_owned(), Some(signed)).encode();
         let written = self.client.write(self.name, CANARY, now.as_millisecond(), record.as_slice());
         written.map(drop).map_err(|error| error.about(|| format!("rollout {name}")))
