@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::config::live::Live;
 use crate::config::owner::Configs;
 use crate::fetch::{ColdReads, FetchSessions};
+use crate::fleet::Fleets;
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
 use crate::lifecycle::Stopping;
@@ -25,6 +26,8 @@ pub struct Broker {
     pub live: Live,
     /// What can be changed of them.
     pub configs: Configs,
+    /// Config topics of users.
+    pub fleets: Fleets,
     /// Topics, partition logs and the catalog.
     pub storage: Arc<Storage>,
     /// Creating, deleting, describing topics; auto-creation.

@@ -3,12 +3,16 @@
 //! What must always hold: reading goes on whatever stands in the log, but for a disk that cannot be read and bytes that
 //! are no batches; what is no record is told as such, once.
 
+use std::borrow::Cow;
+
 use catena_protocol::batch::BatchHeader;
-use catena_protocol::records::records;
+use catena_protocol::records::{Codec, Rewrite, recompress, records};
 use catena_storage::{PartitionLog, ReadError, ReadUpTo};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 1 << 20;
+/// Largest batch that is read, unpacked: bytes.
+const UNPACKED_BYTES_MAX: usize = 8 << 20;
 
 /// Something that stands in a log.
 pub enum Found<'a> {
@@ -21,7 +25,7 @@ pub enum Found<'a> {
         /// Its value.
         value: Option<&'a [u8]>,
     },
-    /// Something else: a damaged record, or a compressed batch.
+    /// Something else: damaged, or too large.
     Unreadable,
 }
 
@@ -47,6 +51,15 @@ pub fn read(
     Ok(())
 }
 
+/// The batch without compression, unless it is broken or larger than `UNPACKED_BYTES_MAX`.
+fn unpacked(batch: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if BatchHeader::parse(batch).ok()?.compression_id() == Codec::None as i16 {
+        return Some(Cow::Borrowed(batch));
+    }
+    let rewrite = Rewrite { codec: Codec::None, level: None, batch_bytes_max: UNPACKED_BYTES_MAX };
+    recompress(batch, &rewrite, UNPACKED_BYTES_MAX as u64, |_| {}).ok().map(Cow::Owned)
+}
+
 /// Gives what stands in whole batches from offset `from` on, and the offset after the last batch.
 pub fn read_slice(mut bytes: &[u8], from: i64, give: &mut dyn FnMut(Found)) -> i64 {
     let mut next = from;
@@ -63,7 +76,10 @@ pub fn read_slice(mut bytes: &[u8], from: i64, give: &mut dyn FnMut(Found)) -> i
 
 /// Gives the records of one batch from offset `from` on.
 pub fn read_batch(batch: &[u8], from: i64, give: &mut dyn FnMut(Found)) {
-    let Ok(records) = records(batch) else { return give(Found::Unreadable) };
+    let unpacked = unpacked(batch);
+    let Some(records) = unpacked.as_deref().and_then(|batch| records(batch).ok()) else {
+        return give(Found::Unreadable);
+    };
     for record in records {
         match record {
             Ok(record) if record.offset < from => {}

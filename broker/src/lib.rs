@@ -8,6 +8,7 @@ pub mod config;
 pub mod dispatch;
 pub mod errors;
 pub mod fetch;
+pub mod fleet;
 pub mod groups;
 pub mod heavy;
 pub mod internal_log;

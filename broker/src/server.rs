@@ -26,6 +26,7 @@ use crate::config::partitions::log_configs;
 use crate::config::{Config, ConfigError};
 use crate::dispatch;
 use crate::fetch::{ColdReads, FetchSessions};
+use crate::fleet::Fleets;
 use crate::groups::Groups;
 use crate::heavy::HeavyWork;
 use crate::lifecycle::{Stop, Stopping};
@@ -138,6 +139,7 @@ impl Server {
         apply_to_storage(&storage, &fixed.config, &config);
         storage.refresh_log_configs();
         let (broker, stop) = assemble(&config, live, storage, configs, advertised)?;
+        broker.fleets.begin(&broker);
         tokio::spawn(owner.run(broker.clone()));
         broker.groups.load();
         tokio::spawn(producers::look_after(broker.clone()));
@@ -221,6 +223,7 @@ fn assemble(
         advertised,
         stopping,
         storage,
+        fleets: Fleets::default(),
         configs,
         node_id: config.node_id,
         live,

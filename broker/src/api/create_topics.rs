@@ -17,8 +17,9 @@ use super::explain;
 use crate::broker::{Broker, RequestContext};
 use crate::config::describe::{self, Brokers, Described};
 use crate::errors;
-use crate::topics::Created;
-use crate::topics::creation::{Assignment, TopicRequest};
+use crate::fleet;
+use crate::topics::creation::{Assignment, CreateError, TopicRequest};
+use crate::topics::{Created, Outcome};
 
 /// The version since which the answer tells what was created.
 const CREATED_SINCE: i16 = 5;
@@ -27,6 +28,7 @@ const CREATED_SINCE: i16 = 5;
 pub async fn handle(broker: &Broker, context: &RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let topics = request.topics.into_iter().map(asked).collect();
     let outcomes = broker.topics.create(topics, request.validate_only, &context.config.topics).await;
+    look_after_fleets(broker, &outcomes);
     let answer = |(name, outcome)| {
         let answer = CreatableTopicResult::default().with_name(TopicName(StrBytes::from_string(name)));
         match outcome {
@@ -39,6 +41,14 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: CreateTo
         }
     };
     CreateTopicsResponse::default().with_topics(outcomes.into_iter().map(answer).collect())
+}
+
+/// A topic may have been created as a config topic.
+fn look_after_fleets(broker: &Broker, outcomes: &[Outcome<Created, CreateError>]) {
+    let created = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
+    for created in created.filter(|created| created.configs.contains_key(fleet::SETTING)) {
+        broker.storage.topic_by_id(created.id).inspect(|topic| broker.fleets.look(broker, topic));
+    }
 }
 
 fn asked(topic: CreatableTopic) -> TopicRequest {

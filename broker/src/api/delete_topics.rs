@@ -42,6 +42,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: DeleteTo
 async fn forget_settings(broker: &Broker, verdicts: &[(Named, Verdict)]) {
     for (topic, _) in verdicts.iter().filter(|(_, verdict)| verdict.is_ok()) {
         if let Some(name) = &topic.name {
+            broker.fleets.forget(topic.id);
             broker.configs.topic_deleted(name.clone(), topic.id).await;
         }
     }

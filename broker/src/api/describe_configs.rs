@@ -36,6 +36,10 @@ const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
+/// No setting, but told like one: where the rollouts stand.
+const ROLLOUTS: &str = "catena.rollouts";
+/// The source of what nobody set.
+const DEFAULT_SOURCE: i8 = 5;
 /// The source of a log level.
 const LOGGER_SOURCE: i8 = 6;
 
@@ -88,7 +92,27 @@ impl Asked<'_> {
             _ => describe::of_client_metrics(&self.own(ResourceKind::ClientMetrics, name), brokers),
         };
         let asked = described.into_iter().filter(|found| keys.contain(found.definition.name));
-        Ok(asked.map(|found| setting(request, found)).collect())
+        let rollouts = keys.name(ROLLOUTS).then(|| self.rollouts(resource)).flatten();
+        Ok(asked.map(|found| setting(request, found)).chain(rollouts).collect())
+    }
+
+    /// Where the rollouts stand, as JSON: told to those who ask for it by name.
+    fn rollouts(&self, resource: &DescribeConfigsResource) -> Option<DescribeConfigsResourceResult> {
+        let told = match resource.resource_type {
+            BROKER => serde_json::to_string(&self.broker.configs.known().rollouts()),
+            TOPIC => {
+                let topic = self.broker.storage.topic(&resource.resource_name)?;
+                serde_json::to_string(&self.broker.fleets.of(topic.id)?.shown())
+            }
+            _ => return None,
+        };
+        let result = DescribeConfigsResourceResult::default().with_name(StrBytes::from_static_str(ROLLOUTS));
+        Some(
+            result
+                .with_value(told.ok().map(StrBytes::from_string))
+                .with_read_only(true)
+                .with_config_source(DEFAULT_SOURCE),
+        )
     }
 
     fn of_topic(&self, name: &str, brokers: Brokers<'_>) -> Result<Vec<Described>, Refusal> {
@@ -117,6 +141,11 @@ struct Keys<'a>(HashSet<&'a str>);
 impl<'a> Keys<'a> {
     fn of(resource: &'a DescribeConfigsResource) -> Self {
         Self(resource.configuration_keys.iter().flatten().map(|key| key.as_str()).collect())
+    }
+
+    /// Whether it is asked for by name.
+    fn name(&self, name: &str) -> bool {
+        self.0.contains(name)
     }
 
     fn contain(&self, name: &str) -> bool {

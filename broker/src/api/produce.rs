@@ -34,6 +34,7 @@ use super::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::config::intake::{self, Refused};
 use crate::errors;
+use crate::fleet::{self, owner::Fleet};
 use crate::rollout::arms::Seat;
 use crate::rollout::tally::Answered;
 use crate::topics::name;
@@ -221,11 +222,18 @@ impl Batch<'_> {
     /// What is written into `__config` is looked at record by record.
     fn check_config(&self, topic: &Topic, index: i32, records: &Bytes) -> Result<(), Refusal> {
         if topic.name != name::CONFIG {
-            return Ok(());
+            let fleet = self.broker.fleets.of(topic.id);
+            return fleet.map_or(Ok(()), |fleet| self.check_fleet(&fleet, index, records));
         }
         let known = self.broker.configs.known();
         known.written();
         let check = || intake::check(known, &self.broker.storage, index, records);
+        self.broker.heavy.run(check).map_err(Refusal::Config)
+    }
+
+    /// As is what is written into a user's config topic.
+    fn check_fleet(&self, fleet: &Fleet, index: i32, records: &Bytes) -> Result<(), Refusal> {
+        let check = || fleet::intake::check(fleet, index, records);
         self.broker.heavy.run(check).map_err(Refusal::Config)
     }
 

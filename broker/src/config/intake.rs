@@ -4,18 +4,13 @@
 //! looked at one by one, here and in users' config topics only.)
 
 use bytes::Bytes;
-use catena_protocol::batch::BatchHeader;
-use catena_protocol::records::{Codec, Rewrite, recompress};
 use catena_storage::Storage;
 
 use crate::config::owner::Known;
 use crate::config::record::Record;
-use crate::config::state::Side;
+use crate::config::state::{Side, State};
 use crate::internal_log::{Found, read_batch};
 use crate::rollout::record::Rollout;
-
-/// Longest batch that is looked at, unpacked: bytes.
-const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// A record that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,28 +34,27 @@ pub fn check(known: &Known, storage: &Storage, partition: i32, batch: &Bytes) ->
         }
         None => return Err(whole("this partition of __config has no meaning")),
     }
-    let plain = plain(batch).map_err(|why| whole(&why))?;
+    each_record(batch, |key, value| check_one(known, storage, key, value))
+}
+
+/// Checks record by record.
+///
+/// # Errors
+/// The records for which the batch is refused.
+pub fn each_record(
+    batch: &[u8],
+    mut check: impl FnMut(Option<&[u8]>, Option<&[u8]>) -> Result<(), String>,
+) -> Result<(), Vec<Refused>> {
     let (mut index, mut refused) = (0, Vec::new());
-    read_batch(&plain, i64::MIN, &mut |found| {
+    read_batch(batch, i64::MIN, &mut |found| {
         let checked = match found {
-            Found::Record { key, value, .. } => check_one(known, storage, key, value),
+            Found::Record { key, value, .. } => check(key, value),
             Found::Unreadable => Err("the record cannot be read".to_owned()),
         };
         refused.extend(checked.err().map(|why| Refused { index, why }));
         index += 1;
     });
     if refused.is_empty() { Ok(()) } else { Err(refused) }
-}
-
-/// The batch without compression.
-fn plain(batch: &Bytes) -> Result<Bytes, String> {
-    let header = BatchHeader::parse(batch).map_err(|error| error.to_string())?;
-    if header.compression_id() == Codec::None as i16 {
-        return Ok(batch.clone());
-    }
-    let rewrite = Rewrite { codec: Codec::None, level: None, batch_bytes_max: BATCH_BYTES_MAX };
-    let plain = recompress(batch, &rewrite, BATCH_BYTES_MAX as u64, |_| {});
-    plain.map(Bytes::from).map_err(|error| error.to_string())
 }
 
 fn check_one(known: &Known, storage: &Storage, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), String> {
@@ -75,12 +69,21 @@ fn check_one(known: &Known, storage: &Storage, key: Option<&[u8]>, value: Option
 }
 
 fn check_rollout(known: &Known, storage: &Storage, name: &str, rollout: &Rollout) -> Result<(), String> {
+    check_claims(&known.state(), name, rollout)?;
+    known.check_rollout(storage, name, rollout).map(drop).map_err(|error| error.to_string())
+}
+
+/// Checks what a producer says about the rollout itself.
+///
+/// # Errors
+/// That it gives itself an arm, or a version from the past.
+pub fn check_claims(state: &State, name: &str, rollout: &Rollout) -> Result<(), String> {
     if rollout.arm.is_some() {
         return Err("arm is written by the broker".to_owned());
     }
-    let standing = known.state().rollout(name).map_or(0, |standing| standing.rollout.version.unwrap_or(0));
+    let standing = state.rollout(name).map_or(0, |standing| standing.rollout.version.unwrap_or(0));
     if rollout.version.is_some_and(|version| version <= standing) {
         return Err(format!("the rollout has version {standing} already"));
     }
-    known.check_rollout(storage, name, rollout).map(drop).map_err(|error| error.to_string())
+    Ok(())
 }

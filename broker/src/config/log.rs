@@ -1,4 +1,4 @@
-//! The topic `__config` as a log: records in, records back.
+//! A config topic as a log: records in, records back.
 //!
 //! What must always hold: what belongs together is one batch, so that a crash leaves all of it or nothing. What is given
 //! out is durable, in the order of each partition, each record once.
@@ -10,9 +10,10 @@ use catena_protocol::records::BatchBuilder;
 use catena_storage::{AppendError, Appended, ReadError, ReadUpTo, StoreError, Topic};
 use thiserror::Error;
 use tokio::sync::Notify;
+use tracing::warn;
 
 use crate::config::record::Record;
-use crate::config::state::Side;
+use crate::config::state::{Changed, Side, State};
 use crate::internal_log::{self, Found};
 
 /// Why a change is not kept.
@@ -89,6 +90,18 @@ impl ConfigLog {
         for side in Side::BOTH {
             self.next[side.index()] =
                 self.topic.partitions.get(side.index()).map_or(0, |log| log.offsets().high_watermark);
+        }
+    }
+}
+
+/// Makes one thing that was read part of the state.
+pub fn take(state: &mut State, side: Side, found: Found) -> Changed {
+    let Found::Record { offset, key, value } = found else { return state.strange() };
+    match Record::decode(key, value) {
+        Ok(record) => state.apply(side, offset, record),
+        Err(why) => {
+            warn!(partition = side.index(), offset, "a record of configuration means nothing: {why}");
+            state.strange()
         }
     }
 }

@@ -5,12 +5,16 @@
 
 use std::sync::Arc;
 
-use catena_storage::{LogConfig, LogConfigs, PartitionOf};
+use catena_storage::{CleanupPolicy, LogConfig, LogConfigs, PartitionOf};
 
 use crate::config::live::Live;
 use crate::config::owner::Known;
 use crate::config::topic::log_config;
+use crate::fleet;
 use crate::rollout::arms::{Trials, TriedArm, Unit, place_of_partition};
+
+/// How long reports of fleets are kept, milliseconds: a day.
+const REPORTS_KEPT_MS: i64 = 86_400_000;
 
 /// The function, as storage asks it.
 pub fn log_configs(live: Live, known: Arc<Known>) -> LogConfigs {
@@ -28,7 +32,17 @@ fn of_partition(live: &Live, known: &Known, partition: &PartitionOf<'_>) -> Arc<
         }
     }
     let defaults = &arm.map_or(&current.config, |arm| &arm.config).log;
-    if configs.is_empty() { defaults.clone() } else { Arc::new(log_config(&configs, defaults)) }
+    if configs.is_empty() {
+        return defaults.clone();
+    }
+    let config = log_config(&configs, defaults);
+    let is_fleet = configs.get(fleet::SETTING).is_some_and(|value| value == "true");
+    Arc::new(if is_fleet && partition.index == fleet::REPORTS { of_reports(config) } else { config })
+}
+
+/// Reports are read when they come; nobody needs the last one of each process for ever.
+fn of_reports(config: LogConfig) -> LogConfig {
+    LogConfig { cleanup: CleanupPolicy::DELETE, retention_ms: Some(REPORTS_KEPT_MS), ..config }
 }
 
 fn arm_of<'a>(trials: &'a Trials, partition: &PartitionOf<'_>) -> Option<&'a TriedArm> {

@@ -31,6 +31,9 @@ pub enum InvalidConfigs {
         /// `max.compaction.lag.ms`.
         max: i64,
     },
+    /// A config topic is read from its beginning: the last record of each key must be there.
+    #[error("catena.config.topic needs cleanup.policy=compact")]
+    ConfigTopic,
     /// Remote storage is switched on for a topic, but there is none.
     #[error(
         "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."
@@ -66,6 +69,10 @@ fn check_together(configs: &TopicConfigs) -> Result<(), InvalidConfigs> {
         (number("min.compaction.lag.ms").unwrap_or(0), number("max.compaction.lag.ms").unwrap_or(i64::MAX));
     if min > max {
         return Err(InvalidConfigs::CompactionLag { min, max });
+    }
+    let is_compacted = configs.get("cleanup.policy").is_some_and(|policy| policy == "compact");
+    if configs.get("catena.config.topic").is_some_and(|value| value == "true") && !is_compacted {
+        return Err(InvalidConfigs::ConfigTopic);
     }
     if configs.get("remote.storage.enable").is_some_and(|value| value == "true") {
         return Err(InvalidConfigs::RemoteStorage);

@@ -19,6 +19,8 @@ pub enum Unit {
     Group,
     /// A partition, by topic and index.
     Partition,
+    /// A process of a user's fleet, by its id.
+    Instance,
 }
 
 /// The rollouts that run.
@@ -69,6 +71,11 @@ pub fn place_of_group(group_id: &str) -> u32 {
 /// The place of a partition.
 pub fn place_of_partition(topic: &str, index: u32) -> u32 {
     place(&[topic.as_bytes(), b"-", index.to_string().as_bytes()])
+}
+
+/// The place of a process of a fleet.
+pub fn place_of_instance(id: &str) -> u32 {
+    place(&[id.as_bytes()])
 }
 
 fn place(parts: &[&[u8]]) -> u32 {

@@ -25,6 +25,9 @@ const METRICS_MAX: usize = 16;
 /// Longest bake time and time-out, seconds: 90 days.
 const SECONDS_MAX: u64 = 90 * 86_400;
 
+/// What is compared if nothing is said: errors, and the slowest answers, of all requests together.
+const USUAL: &[&str] = &["errors", "latency_p99"];
+
 /// Why a rollout cannot be tried.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum RolloutError {
@@ -81,11 +84,21 @@ pub fn check(
     rollout: &Rollout,
     allowed: &dyn Fn(&Alteration) -> Result<(), String>,
 ) -> Result<Checked, RolloutError> {
-    check_name(name)?;
-    check_numbers(rollout)?;
+    check_form(name, rollout)?;
     let unit = unit(&rollout.changes)?;
     alterations(rollout).iter().try_for_each(allowed).map_err(RolloutError::Refused)?;
-    Ok(Checked { unit, plan: plan(rollout)? })
+    Ok(Checked { unit, plan: plan(rollout, USUAL)? })
+}
+
+/// Checks what does not depend on the settings that are tried.
+///
+/// # Errors
+/// `RolloutError`.
+pub fn check_form(name: &str, rollout: &Rollout) -> Result<(), RolloutError> {
+    check_name(name)?;
+    check_numbers(rollout)?;
+    let count = rollout.changes.len();
+    if (1..=CHANGES_MAX).contains(&count) { Ok(()) } else { Err(RolloutError::Changes) }
 }
 
 /// What approval comes to: one alteration for each resource.
@@ -123,9 +136,6 @@ fn check_numbers(rollout: &Rollout) -> Result<(), RolloutError> {
 
 /// What has a value of its own: the same for all changes.
 fn unit(changes: &[Tried]) -> Result<Unit, RolloutError> {
-    if changes.is_empty() || changes.len() > CHANGES_MAX {
-        return Err(RolloutError::Changes);
-    }
     let mut found: Option<(Unit, &str)> = None;
     for (at, tried) in changes.iter().enumerate() {
         let setting = tried.setting.as_str();
@@ -168,23 +178,22 @@ fn definition(resource: &Resource, setting: &str) -> Option<&'static Definition>
     }
 }
 
-fn plan(rollout: &Rollout) -> Result<Plan, RolloutError> {
-    let given = rollout.metrics.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+/// By what a rollout is measured; by the `usual` metrics, if it says nothing.
+///
+/// # Errors
+/// `Metric`.
+pub fn plan(rollout: &Rollout, usual: &[&str]) -> Result<Plan, RolloutError> {
+    let usual: Vec<_> = usual.iter().map(|name| MetricRecord::named(name)).collect();
+    let metrics = if rollout.metrics.is_empty() { &usual } else { &rollout.metrics };
+    let metrics = metrics.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
     Ok(Plan {
-        metrics: if given.is_empty() { usual() } else { given },
+        metrics,
         samples_min: rollout.samples_min,
         bake: Duration::from_secs(rollout.bake_s),
         timeout: Duration::from_secs(rollout.timeout_s()),
         on_doubt: rollout.on_doubt,
         error_level: rollout.error_level,
     })
-}
-
-/// Errors and the slowest answers, of all requests together.
-fn usual() -> Vec<MetricRule> {
-    let names = ["errors", "latency_p99"];
-    let rule = |name: &str| rule(&MetricRecord { metric: name.to_owned(), api: None, margin: None });
-    names.into_iter().filter_map(|name| rule(name).ok()).collect()
 }
 
 fn rule(given: &MetricRecord) -> Result<MetricRule, MetricError> {
@@ -205,6 +214,7 @@ impl Unit {
             Self::Client => "client",
             Self::Group => "group",
             Self::Partition => "partition",
+            Self::Instance => "instance",
         }
     }
 }
@@ -275,7 +285,7 @@ mod tests {
         assert!(refusal(|rollout| rollout.timeout_s = Some(1)).starts_with("timeout_s"));
         assert!(refusal(|rollout| rollout.bake_s = u64::MAX).starts_with("bake_s"));
         assert!(refusal(|rollout| rollout.error_level = 0.5).starts_with("error_level"));
-        let metric = |name: &str| MetricRecord { metric: name.to_owned(), api: None, margin: None };
+        let metric = MetricRecord::named;
         assert!(refusal(|rollout| rollout.metrics = vec![metric("Speed!")]).contains("is not a metric"));
         assert!(refusal(|rollout| rollout.metrics = vec![metric("errors"); 17]).starts_with("metrics"));
         for name in ["", "a b", "ä", "x".repeat(101).as_str()] {

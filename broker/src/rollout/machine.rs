@@ -17,13 +17,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arms::{Unit, fit};
 use super::check::{Checked, RolloutError};
 use super::record::{Arm, Rollout, Wanted};
 use super::verdict::{ArmWindow, Judgement, Pair, Trial, Verdict};
-use crate::config::record::{Author, Outcome};
+use crate::config::record::{self, Author, FORMAT, Outcome, Record};
 use crate::config::state::{Standing, State};
 
 /// What is to be done.
@@ -207,6 +208,32 @@ impl Machine {
             names if names.is_empty() => "it begins at once".to_owned(),
             names => format!("{} % of the units besides {names}, or units of another kind", rollout.share),
         }
+    }
+}
+
+/// Whoever decides by figures.
+const BROKER: &str = "User:catena";
+
+impl Decision {
+    /// Who decided.
+    pub fn author(&self) -> Author {
+        let broker = || Author { principal: BROKER.to_owned(), client_id: String::new() };
+        self.author.clone().unwrap_or_else(broker)
+    }
+
+    /// The record that ends the rollout.
+    pub fn verdict(&self, time: Timestamp) -> Record {
+        let figures = self.figures.as_ref().and_then(|figures| serde_json::to_value(figures).ok());
+        let verdict = record::Verdict {
+            v: FORMAT,
+            verdict: self.outcome,
+            rollout_offset: self.offset,
+            time,
+            author: self.author(),
+            why: self.why.clone(),
+            figures: figures.unwrap_or_default(),
+        };
+        Record::Verdict(self.name.clone(), Some(verdict))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::record::{ANONYMOUS, FORMAT, Record, Verdict as VerdictRecord};
 use crate::config::state::Side;
 use crate::rollout::record::{PLACES, Tried};
 use crate::rollout::verdict::{Metric, MetricRule, OnDoubt, Plan, Requests};
@@ -76,8 +75,7 @@ impl Scene {
             }
             Command::Decide(decision) => {
                 self.done.push(format!("{} {:?}", decision.name, decision.outcome));
-                let verdict = verdict(&decision);
-                self.write(Side::Control, Record::Verdict(decision.name, Some(verdict)));
+                self.write(Side::Control, decision.verdict(Timestamp::UNIX_EPOCH));
             }
             Command::Forget { name } => {
                 self.done.push(format!("forget {name}"));
@@ -106,18 +104,6 @@ impl Scene {
 
     fn arm(&self, name: &str) -> Option<Arm> {
         self.state.rollout(name).and_then(|standing| standing.rollout.arm)
-    }
-}
-
-fn verdict(decision: &Decision) -> VerdictRecord {
-    VerdictRecord {
-        v: FORMAT,
-        verdict: decision.outcome,
-        rollout_offset: decision.offset,
-        time: jiff::Timestamp::UNIX_EPOCH,
-        author: Author { principal: ANONYMOUS.to_owned(), client_id: String::new() },
-        why: decision.why.clone(),
-        figures: serde_json::Value::Null,
     }
 }
 

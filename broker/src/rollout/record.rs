@@ -123,6 +123,13 @@ impl Rollout {
         (self.share / 100.0 * f64::from(PLACES)).round() as u32
     }
 
+    /// The record with which it begins.
+    #[must_use]
+    pub fn begun(self, arm: Arm, time: Timestamp) -> Self {
+        let version = Some(self.version.unwrap_or(0) + 1);
+        Self { arm: Some(arm), version, time: Some(time), ..self }
+    }
+
     /// Seconds after which doubt is over.
     pub fn timeout_s(&self) -> u64 {
         self.timeout_s.unwrap_or_else(|| self.bake_s.saturating_mul(10))
@@ -147,6 +154,13 @@ impl Rollout {
             author: None,
             reason: None,
         }
+    }
+}
+
+impl Metric {
+    /// A metric with its usual margin.
+    pub fn named(name: &str) -> Self {
+        Self { metric: name.to_owned(), api: None, margin: None }
     }
 }
 

@@ -3,6 +3,7 @@
 mod configuration;
 mod connections;
 mod fetch;
+mod fleets;
 mod groups;
 mod lookups;
 mod metrics;

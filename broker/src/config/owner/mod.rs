@@ -22,18 +22,17 @@ use catena_storage::{ReadError, Storage};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::config::change::{AlterError, Alteration};
-use crate::config::log::{ConfigLog, NotKept};
+use crate::config::log::{ConfigLog, NotKept, take};
 use crate::config::record::{Author, Record};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::{Changed, Side, State};
 use crate::config::{Config, ConfigError};
-use crate::internal_log::Found;
 use crate::topics::name::CONFIG;
 
 pub use known::Known;
@@ -218,7 +217,10 @@ impl Owner {
             self.conductor.control_changed();
         }
         let topics = effects.topics.iter().filter_map(|topic| broker.storage.topic(topic));
-        topics.for_each(|topic| broker.storage.refresh_log_configs_of(topic.id));
+        topics.for_each(|topic| {
+            broker.storage.refresh_log_configs_of(topic.id);
+            broker.fleets.look(broker, &topic);
+        });
     }
 
     /// Reads what is new into the state.
@@ -263,18 +265,6 @@ impl Owner {
         match self.known.layers().in_force() {
             Ok(config) => self.conductor.rule(broker, config),
             Err(why) => error!("the settings file cannot be used any more: {why}"),
-        }
-    }
-}
-
-/// Makes one thing that was read part of the state.
-fn take(state: &mut State, side: Side, found: Found) -> Changed {
-    let Found::Record { offset, key, value } = found else { return state.strange() };
-    match Record::decode(key, value) {
-        Ok(record) => state.apply(side, offset, record),
-        Err(why) => {
-            warn!(partition = side.index(), offset, "a record in __config means nothing: {why}");
-            state.strange()
         }
     }
 }

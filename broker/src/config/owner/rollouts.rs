@@ -20,7 +20,7 @@ use crate::config::change::Plan;
 use crate::config::layers::Layers;
 use crate::config::live::Current;
 use crate::config::log::NotKept;
-use crate::config::record::{Author, FORMAT, Outcome, Record, Verdict};
+use crate::config::record::{Outcome, Record};
 use crate::config::resolve::resolve;
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::state::{Side, Standing, State};
@@ -29,9 +29,6 @@ use crate::rollout::check::alterations;
 use crate::rollout::machine::{Command, Decision, Machine};
 use crate::rollout::record::{Arm, Rollout};
 use crate::rollout::tally::Tally;
-
-/// Whoever decides by figures.
-const BROKER: &str = "User:catena";
 
 /// What runs, and what is measured of it.
 #[derive(Default)]
@@ -72,10 +69,9 @@ impl Owner {
     async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
         let standing = self.known.state().rollout(name).cloned();
         let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
-        let version = Some(rollout.version.unwrap_or(0) + 1);
-        let rollout = Rollout { arm: Some(arm), version, time: Some(Timestamp::now()), ..rollout };
         info!(rollout = name, from = arm.from, to = arm.to, "rollout begins");
-        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(rollout))]).await
+        let begun = rollout.begun(arm, Timestamp::now());
+        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await
     }
 
     async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
@@ -86,7 +82,7 @@ impl Owner {
             Outcome::Approved => self.approved_values(broker, &decision, &standing.rollout),
             Outcome::Rejected => Vec::new(),
         };
-        records.push(verdict(&decision));
+        records.push(decision.verdict(Timestamp::now()));
         info!(rollout = decision.name, verdict = ?decision.outcome, why = decision.why, "rollout decided");
         self.keep(broker, Side::Control, &records).await
     }
@@ -103,10 +99,7 @@ impl Owner {
     }
 
     fn approved_values(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Vec<Record> {
-        let origin = Origin {
-            author: decision.author.clone().unwrap_or_else(broker_itself),
-            rollout: Some(decision.name.clone()),
-        };
+        let origin = Origin { author: decision.author(), rollout: Some(decision.name.clone()) };
         let mut records = Vec::new();
         for alteration in alterations(rollout) {
             let planned = self.known.plan(&broker.storage, &alteration).and_then(|plan| {
@@ -210,22 +203,4 @@ fn tried_topics(rollout: &Rollout) -> BTreeMap<String, BTreeMap<String, Option<S
         }
     }
     topics
-}
-
-fn verdict(decision: &Decision) -> Record {
-    let figures = decision.figures.as_ref().and_then(|figures| serde_json::to_value(figures).ok());
-    let verdict = Verdict {
-        v: FORMAT,
-        verdict: decision.outcome,
-        rollout_offset: decision.offset,
-        time: Timestamp::now(),
-        author: decision.author.clone().unwrap_or_else(broker_itself),
-        why: decision.why.clone(),
-        figures: figures.unwrap_or_default(),
-    };
-    Record::Verdict(decision.name.clone(), Some(verdict))
-}
-
-fn broker_itself() -> Author {
-    Author { principal: BROKER.to_owned(), client_id: String::new() }
 }

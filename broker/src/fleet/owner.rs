@@ -1,0 +1,254 @@
+//! The task that carries out the rollouts of one config topic.
+//!
+//! What must always hold: as in `config::owner`: what counts is what was read back, the verdict and its values are one batch in
+//! control, and no lock is held while something is read, written or waited for.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use catena_storage::{PartitionLog, ReadError, ReadUpTo, Topic};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+
+use super::REPORTS;
+use super::instances::{Instances, Presence};
+use super::intake::check_rollout;
+use super::report;
+use crate::broker::Broker;
+use crate::config::log::{ConfigLog, NotKept, take};
+use crate::config::record::{FORMAT, Outcome, PlainKey, Record, SettingValue};
+use crate::config::state::{Changed, Side, Standing, State};
+use crate::internal_log::{self, Found};
+use crate::rollout::machine::{Command, Decision, Machine, Status};
+use crate::rollout::record::{Arm, Tried};
+
+/// How often the arms are compared, and what could not be read is tried again.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A config topic, for those who ask.
+pub struct Fleet {
+    name: String,
+    state: RwLock<State>,
+    shown: RwLock<Shown>,
+    wake: Arc<Notify>,
+    ended: AtomicBool,
+}
+
+/// Where the rollouts of a fleet stand, and who takes part.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Shown {
+    /// The rollouts, in the order in which they came.
+    pub rollouts: Vec<Status>,
+    /// The processes: of `control`, and of each rollout's arm.
+    pub instances: BTreeMap<String, Presence>,
+}
+
+/// The task.
+pub struct Owner {
+    fleet: Arc<Fleet>,
+    log: ConfigLog,
+    reports: Option<(Arc<PartitionLog>, i64)>,
+    machine: Machine,
+    instances: Instances,
+    begun: Instant,
+    unread: bool,
+}
+
+impl Fleet {
+    /// The fleet of a topic.
+    pub fn new(topic: &Topic) -> Self {
+        Self {
+            name: topic.name.clone(),
+            state: RwLock::default(),
+            shown: RwLock::default(),
+            wake: Arc::default(),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The topic's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What stands in the topic, for a look. Not to be held.
+    pub fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where its rollouts stand.
+    pub fn shown(&self) -> Shown {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The topic is no config topic any more.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+}
+
+impl Owner {
+    /// The task of a topic. Reports from before it began do not count.
+    pub fn new(fleet: Arc<Fleet>, topic: &Arc<Topic>) -> Self {
+        let reports = topic.partitions.get(REPORTS as usize).map(|log| (log.clone(), log.offsets().high_watermark));
+        Self {
+            fleet,
+            log: ConfigLog::new(topic.clone()),
+            reports,
+            machine: Machine::default(),
+            instances: Instances::default(),
+            begun: Instant::now(),
+            unread: false,
+        }
+    }
+
+    /// Serves until the broker stops or the topic is no config topic any more.
+    pub async fn run(mut self, broker: Arc<Broker>) {
+        let mut stopping = broker.stopping.clone();
+        let mut second = tokio::time::interval(SECOND);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.fleet.ended.load(Ordering::Relaxed) {
+            let fleet = self.fleet.clone();
+            self.log.notify(&fleet.wake);
+            self.catch_up(&broker);
+            self.conduct(&broker).await;
+            tokio::select! {
+                biased;
+                () = stopping.wait() => return,
+                _ = second.tick(), if self.has_to_look() => self.measure(),
+                () = fleet.wake.notified() => {}
+            }
+        }
+    }
+
+    fn has_to_look(&self) -> bool {
+        self.unread || self.machine.running().next().is_some()
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn catch_up(&mut self, broker: &Broker) {
+        let read = broker.heavy.run(|| self.read());
+        if let (Err(why), false) = (&read, self.unread) {
+            warn!(topic = self.fleet.name, "a config topic cannot be read: {why:?}");
+        }
+        self.unread = read.is_err();
+    }
+
+    fn read(&mut self) -> Result<(), ReadError> {
+        let now_ms = self.now_ms();
+        let (fleet, mut control_changed) = (&self.fleet, false);
+        let read = self.log.read(&mut |side, found| {
+            let mut state = fleet.state.write().unwrap_or_else(PoisonError::into_inner);
+            control_changed |= matches!(take(&mut state, side, found), Changed::Plain(_));
+        });
+        if control_changed {
+            self.machine.measure_anew();
+        }
+        read?;
+        let Some((log, at)) = &mut self.reports else { return Ok(()) };
+        let instances = &mut self.instances;
+        let end = log.offsets().high_watermark;
+        internal_log::read(log, at, end, ReadUpTo::HighWatermark, &mut |found| hear(instances, &found, now_ms))
+    }
+
+    /// Takes what was reported in the last second.
+    fn measure(&mut self) {
+        let arms = self.arms();
+        let (control, canaries) = self.instances.take(&arms, self.now_ms());
+        self.machine.observe(&control, canaries);
+    }
+
+    fn arms(&self) -> Vec<(String, Arm)> {
+        self.machine.running().map(|(name, _, _, arm)| (name.to_owned(), arm)).collect()
+    }
+
+    async fn conduct(&mut self, broker: &Broker) {
+        while let Some(command) = self.next_command() {
+            if let Err(why) = self.execute(broker, &command).await {
+                warn!(topic = self.fleet.name, "a rollout has to wait: {why}");
+                break;
+            }
+        }
+        let rollouts = self.machine.statuses(&self.fleet.state());
+        let instances = self.instances.presence(&self.arms(), self.now_ms());
+        *self.fleet.shown.write().unwrap_or_else(PoisonError::into_inner) = Shown { rollouts, instances };
+    }
+
+    fn next_command(&mut self) -> Option<Command> {
+        let fleet = self.fleet.clone();
+        let state = fleet.state();
+        self.machine.next(&state, &check_rollout)
+    }
+
+    async fn execute(&mut self, broker: &Broker, command: &Command) -> Result<(), NotKept> {
+        match command {
+            Command::Begin { name, arm } => self.begin(broker, name, *arm).await,
+            Command::Decide(decision) => self.decide(broker, decision).await,
+            Command::Forget { name } => self.keep(broker, Side::Canary, &[Record::Rollout(name.clone(), None)]).await,
+        }
+    }
+
+    async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
+        let standing = self.fleet.state().rollout(name).cloned();
+        let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
+        info!(topic = self.fleet.name, rollout = name, from = arm.from, to = arm.to, "rollout begins");
+        let begun = rollout.begun(arm, Timestamp::now());
+        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await
+    }
+
+    async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
+        let standing = self.fleet.state().rollout(&decision.name).cloned();
+        let Some(standing) = standing.filter(|standing| standing.offset == decision.offset) else { return Ok(()) };
+        let changes = match decision.outcome {
+            Outcome::Approved => standing.rollout.changes.as_slice(),
+            Outcome::Rejected => &[],
+        };
+        let mut records: Vec<Record> = changes.iter().map(|tried| self.approved(decision, tried)).collect();
+        records.push(decision.verdict(Timestamp::now()));
+        let (topic, why) = (&self.fleet.name, &decision.why);
+        info!(topic, rollout = decision.name, verdict = ?decision.outcome, why, "rollout decided");
+        self.keep(broker, Side::Control, &records).await
+    }
+
+    fn approved(&self, decision: &Decision, tried: &Tried) -> Record {
+        let standing = self.fleet.state().plain().get(&tried.setting).map_or(0, |standing| standing.version);
+        let value = SettingValue {
+            v: FORMAT,
+            value: tried.value.clone(),
+            version: standing + 1,
+            time: Timestamp::now(),
+            author: decision.author(),
+            reason: Some(decision.why.clone()),
+            topic_id: None,
+            rollout: Some(decision.name.clone()),
+        };
+        Record::Plain(PlainKey { setting: tried.setting.clone() }, Some(value))
+    }
+
+    async fn keep(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<(), NotKept> {
+        let appended = self.log.append(side, records, broker.now_ms())?;
+        let durable = appended.commit.durable().await;
+        self.catch_up(broker);
+        Ok(durable?)
+    }
+}
+
+/// Takes what stands in the report partition; what is no report was refused when it was produced.
+fn hear(instances: &mut Instances, found: &Found, now_ms: u64) {
+    let Found::Record { key, value, .. } = found else { return };
+    let Ok(id) = report::id(*key) else { return };
+    match value.map(report::parse) {
+        Some(Ok(report)) => instances.reported(id, Some(&report), now_ms),
+        None => instances.reported(id, None, now_ms),
+        Some(Err(_)) => {}
+    }
+}
