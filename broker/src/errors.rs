@@ -322,6 +322,7 @@ fn altered_group(rule: &GroupRule) -> ErrorCode {
         | GroupRule::OutOfRange { .. }
         | GroupRule::Above { .. }
         | GroupRule::NotAbove { .. }
+        | GroupRule::OffsetReset(_)
         | GroupRule::SameTag
         | GroupRule::UnknownAssignor { .. }
         | GroupRule::DeadLetters => ErrorCode::InvalidConfig,

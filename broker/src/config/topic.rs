@@ -11,8 +11,8 @@ use catena_storage::{AcksAll, CleanupPolicy, Compression, CompressionType, LogCo
 use crate::config::bounds::list_items;
 use crate::config::definition::Definition;
 use crate::config::error::ConfigError;
-use crate::config::settings::Settings;
-use crate::config::table;
+use crate::config::settings::{Settings, definition};
+use crate::config::{table, value};
 
 /// Settings stored with a topic, by name.
 pub type TopicConfigs = BTreeMap<String, String>;
@@ -38,15 +38,32 @@ fn broker_value(definition: &Definition, broker: &Settings) -> Option<String> {
 /// The log settings of topics that set nothing themselves.
 ///
 /// # Errors
-/// `NotInTable`, when the table lacks one of the settings.
+/// `Invalid`, when Kafka's `KafkaConfig.validateValues` refuses the times; `NotInTable`, when the table lacks one of the
+/// settings.
 pub fn log_defaults(settings: &Settings) -> Result<LogConfig, ConfigError> {
     let none = TopicConfigs::new();
     let mut values = TopicConfigs::new();
     for definition in table::topic_settings() {
         values.extend(effective(definition, &none, settings).map(|value| (definition.name.to_owned(), value)));
     }
+    check_times(&values)?;
     let producer_id_expiration_ms = settings.number("producer.id.expiration.ms")?;
     Ok(log_config(&values, &LogConfig { producer_id_expiration_ms, ..LogConfig::default() }))
+}
+
+/// Times for which the table has no bounds, since they can be given in other units too.
+fn check_times(values: &TopicConfigs) -> Result<(), ConfigError> {
+    for (name, of_broker, is_right, reason) in [
+        ("retention.ms", "log.retention.ms", (|ms| ms != 0) as fn(i64) -> bool, "must be unlimited (-1) or at least 1"),
+        ("segment.ms", "log.roll.ms", |ms| ms >= 1, "must be at least 1"),
+        ("segment.jitter.ms", "log.roll.jitter.ms", |ms| ms >= 0, "must be at least 0"),
+    ] {
+        let value = values.get(name).and_then(|text| text.parse().ok());
+        if let Some(wrong) = value.filter(|ms| !is_right(*ms)) {
+            return Err(value::invalid(definition(of_broker)?, &wrong.to_string(), reason).into());
+        }
+    }
+    Ok(())
 }
 
 /// The log settings of a topic: its own configs over `defaults`. A stored value that cannot be read counts as not set

@@ -2,6 +2,7 @@
 //! so must be what both describe afterwards. What may differ stands in [`stage::DIFFERENCES`], with the reason.
 
 mod cases;
+mod differences;
 mod stage;
 mod verbs;
 

@@ -97,7 +97,7 @@ pub fn shows(kind: i8, name: &str, settings: &[(&str, &str)]) -> Value {
     let keys: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
     let mut question = describe(kind, name, Some(&keys));
     if let Some((name, value)) = settings.last() {
-        question["until"] = json!(format!("\"name\":\"{name}\",\"value\":{}", json!(value)));
+        question["until"] = json!(format!("\"name\":\"{name}\",\"value\":{},\"readOnly\"", json!(value)));
     }
     question
 }

@@ -162,6 +162,13 @@ pub enum GroupRule {
         /// The heartbeat interval.
         heartbeat: &'static str,
     },
+    /// No place where a share group can begin.
+    #[error(
+        "Invalid value {0} for configuration share.auto.offset.reset: Invalid value `{0}` for configuration \
+         share.auto.offset.reset. The value must be either 'earliest', 'latest' or of the format \
+         'by_duration:<PnDTnHnMn.nS>'."
+    )]
+    OffsetReset(String),
     /// A tag that is named more than once.
     #[error("streams.rack.aware.assignment.tags must not contain duplicate tag keys.")]
     SameTag,

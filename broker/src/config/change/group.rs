@@ -14,6 +14,7 @@ use crate::config::{table, value};
 
 const TAGS: &str = "streams.rack.aware.assignment.tags";
 const ASSIGNOR: &str = "streams.assignor.name";
+const OFFSET_RESET: &str = "share.auto.offset.reset";
 const DEAD_LETTERS: &str = "errors.deadletterqueue.topic.name";
 
 /// Settings, and the broker's settings between whose values theirs must lie.
@@ -98,6 +99,7 @@ pub fn plan(view: &View<'_>, name: &str, ask: &Ask) -> Result<Vec<Change>, Alter
     for (setting, value) in &mut touched {
         if let (Some(text), Some(definition)) = (value, table::group_setting(setting)) {
             *text = value::check(definition, text)?;
+            check_offset_reset(setting, text)?;
         }
     }
     check_together(&ops::resulting(view.own, &touched), &view.broker())?;
@@ -108,6 +110,38 @@ fn check_tags(values: &Values) -> Result<(), GroupRule> {
     let tags: Vec<_> = list_items(values.get(TAGS).map_or("", String::as_str)).collect();
     let twice = |at: usize| tags[..at].contains(&tags[at]);
     if (1..tags.len()).any(twice) { Err(GroupRule::SameTag) } else { Ok(()) }
+}
+
+fn check_offset_reset(setting: &str, text: &str) -> Result<(), GroupRule> {
+    let is_duration = || text.strip_prefix("by_duration:").is_some_and(is_iso_duration);
+    if setting != OFFSET_RESET || ["earliest", "latest"].contains(&text) || is_duration() {
+        return Ok(());
+    }
+    Err(GroupRule::OffsetReset(text.to_owned()))
+}
+
+/// `PnDTnHnMn.nS`, each part at most once and at least one of them, as Java's `Duration.parse` reads it, not negative.
+fn is_iso_duration(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    let Some((days, time)) = text.strip_prefix('P').map(|rest| rest.split_once('T').unwrap_or((rest, ""))) else {
+        return false;
+    };
+    let has_time = text.contains('T');
+    are_parts(days, "D") && are_parts(time, "HMS") && has_time != time.is_empty() && text.len() > 1
+}
+
+/// Numbers, each with one of `units` behind it, in this order.
+fn are_parts(mut text: &str, units: &str) -> bool {
+    for unit in units.chars() {
+        let Some((number, rest)) = text.split_once(unit) else { continue };
+        let (whole, fraction) = number.split_once(['.', ',']).filter(|_| unit == 'S').unwrap_or((number, ""));
+        let is_fraction = fraction.len() <= 9 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.parse::<u32>().is_err() || !is_fraction {
+            return false;
+        }
+        text = rest;
+    }
+    text.is_empty()
 }
 
 fn check_together(values: &Values, broker: &Settings) -> Result<(), GroupRule> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::differences::*;
 use crate::verbs::*;
 
 /// Changes of one broker that are made.
@@ -27,28 +28,50 @@ pub fn good() -> Vec<Value> {
         alter(BROKER, "1", &[set("max.connections", "1000"), set("background.threads", "12")]),
         b(&[("max.connections", "1000"), ("background.threads", "12")]),
         alter(BROKER, "1", &[set("leader.replication.throttled.rate", "1000")]),
-        alter(BROKER, "01", &[set("message.max.bytes", "1500000")]),
-        describe(BROKER, "01", Some(&["message.max.bytes"])),
-        describe(BROKER, "1", Some(&["message.max.bytes"])),
-        replace(BROKER, "01", &[]),
+        b(&[("leader.replication.throttled.rate", "1000")]),
         replace(BROKER, "1", &[]),
         b(&[("max.connections", "2147483647"), ("background.threads", "10"), ("log.segment.bytes", "1073741824")]),
-        describe(BROKER, "1", Some(&["message.max.bytes", "log.retention.ms", "leader.replication.throttled.rate"])),
+        describe(BROKER, "1", Some(&["message.max.bytes", "log.retention.ms"])),
     ]
 }
 
 /// Changes of one broker that are refused.
 pub fn bad() -> Vec<Value> {
-    let long = "x".repeat(32_767);
-    let refused: Vec<Vec<Step>> = vec![
-        vec![set("no.such.setting", "1")],
+    let state = || describe(BROKER, "1", Some(&["message.max.bytes", "log.retention.ms", "queued.max.requests"]));
+    let mut calls = Vec::new();
+    for steps in refused() {
+        calls.push(alter(BROKER, "1", &steps));
+        if steps.len() > 1 {
+            calls.push(state());
+        }
+    }
+    calls.extend(refused_in_other_words());
+    for name in ["2", "-1", "x", "1.0", "1 "] {
+        calls.push(alter(BROKER, name, &[set("message.max.bytes", "5")]));
+        calls.push(replace(BROKER, name, &[("message.max.bytes", Some("5"))]));
+    }
+    calls.extend([
+        replace(BROKER, "1", &[("queued.max.requests", Some("5"))]),
+        replace(BROKER, "1", &[("message.max.bytes", None)]),
+        replace(BROKER, "1", &[("message.max.bytes", Some("x"))]),
+        state(),
+        alter(BROKER, "1", &[set("log.cleanup.policy", "")]),
+        shows(BROKER, "1", &[("log.cleanup.policy", "")]),
+        replace(BROKER, "1", &[]),
+        shows(BROKER, "1", &[("log.cleanup.policy", "delete")]),
+    ]);
+    calls
+}
+
+fn refused() -> Vec<Vec<Step<'static>>> {
+    vec![
         vec![delete("no.such.setting")],
         vec![append("no.such.setting", "1")],
         vec![subtract("no.such.setting", "1")],
-        vec![set("num.partitions", "3")],
-        vec![set("num.partitions", "x")],
-        vec![delete("num.partitions")],
-        vec![set("num.partitions", "3"), set("message.max.bytes", "x")],
+        vec![set("queued.max.requests", "3")],
+        vec![set("queued.max.requests", "x")],
+        vec![delete("queued.max.requests")],
+        vec![set("queued.max.requests", "3"), set("message.max.bytes", "x")],
         vec![set("broker.id", "2")],
         vec![set("log.dirs", "/tmp/x")],
         vec![set("message.max.bytes", "x")],
@@ -56,47 +79,55 @@ pub fn bad() -> Vec<Value> {
         vec![set("message.max.bytes", "")],
         vec![set("log.cleanup.policy", "shrink")],
         vec![append("log.cleanup.policy", "shrink")],
-        vec![set("log.cleanup.policy", "")],
         vec![append("message.max.bytes", "1")],
         vec![subtract("message.max.bytes", "1")],
         vec![("message.max.bytes", SET, None)],
         vec![("message.max.bytes", 9, Some("5"))],
         vec![set("message.max.bytes", "5"), set("message.max.bytes", "6")],
         vec![set("message.max.bytes", "5"), set("log.retention.ms", "x")],
-        vec![set("compression.type", &long)],
-        vec![set("log.cleaner.threads", "0")],
-        vec![set("log.cleaner.threads", "100")],
-        vec![set("num.io.threads", "1")],
-        vec![set("num.io.threads", "100")],
-        vec![set("background.threads", "1000")],
+        vec![set("message.max.bytes", "5"), append("log.retention.ms", "5")],
         vec![set("ssl.keystore.location", "/tmp/x")],
         vec![set("ssl.keystore.password", "secret")],
-        vec![set("log.local.retention.ms", "9999999999")],
         vec![set("min.insync.replicas", "0")],
-        vec![set("log.retention.ms", "0")],
-        vec![set("listeners", "PLAINTEXT://127.0.0.1:1")],
-        vec![set("max.connections.per.ip.overrides", "x")],
-        vec![set("group.max.session.timeout.ms", "1")],
-    ];
-    let state = || describe(BROKER, "1", Some(&["message.max.bytes", "log.retention.ms", "num.partitions"]));
-    let mut calls = Vec::new();
-    for steps in &refused {
-        calls.push(alter(BROKER, "1", steps));
-        if steps.len() > 1 {
-            calls.push(state());
-        }
-    }
-    for name in ["2", "-1", "x", "1.0", "1 "] {
-        calls.push(alter(BROKER, name, &[set("message.max.bytes", "5")]));
-        calls.push(replace(BROKER, name, &[("message.max.bytes", Some("5"))]));
-    }
-    calls.extend([
-        replace(BROKER, "1", &[("num.partitions", Some("5"))]),
-        replace(BROKER, "1", &[("message.max.bytes", None)]),
-        replace(BROKER, "1", &[("message.max.bytes", Some("x"))]),
-        state(),
-    ]);
-    calls
+        vec![set("compression.type", "zip")],
+        vec![set("log.cleaner.backoff.ms", "-1")],
+        vec![set("log.message.timestamp.type", "now")],
+    ]
+}
+
+fn refused_in_other_words() -> Vec<Value> {
+    let long = "x".repeat(32_767);
+    let one = |setting, value| alter(BROKER, "1", &[set(setting, value)]);
+    let one_checked = |setting, value| check(BROKER, "1", &[set(setting, value)]);
+    vec![
+        differs(one_checked("no.such.setting", "1"), 40, "Unknown config name: no.such.setting", NO_PLUG_INS),
+        differs(one_checked("num.partitions", "3"), 0, "", DYNAMIC_HERE),
+        differs(one_checked("group.max.size", "3"), 0, "", DYNAMIC_HERE),
+        differs(one("compression.type", &long), 42, "Invalid value xxx", NO_FAILURE),
+        differs(
+            one("log.cleaner.threads", "0"),
+            42,
+            "Invalid value 134217728 for configuration log.cleaner.",
+            PLAIN_WORDS,
+        ),
+        differs(one_checked("log.cleaner.threads", "100"), 0, "", NO_POOLS),
+        differs(one_checked("num.io.threads", "1"), 0, "", NO_POOLS),
+        differs(one_checked("background.threads", "1000"), 0, "", NO_POOLS),
+        differs(one_checked("log.local.retention.ms", "9999999999"), 0, "", NO_REMOTE_STORAGE),
+        differs(
+            one("log.retention.ms", "0"),
+            42,
+            "Invalid value 0 for configuration log.retention.ms: must be unlimited (-1) or at least 1",
+            PLAIN_WORDS,
+        ),
+        differs(
+            one("listeners", "PLAINTEXT://127.0.0.1:1"),
+            42,
+            "Cannot update these configs dynamically: [listeners]",
+            FIXED_LISTENERS,
+        ),
+        differs(one("max.connections.per.ip.overrides", "x"), 42, "Invalid value x for", PLAIN_WORDS),
+    ]
 }
 
 /// Changes of what all brokers get.
@@ -118,18 +149,18 @@ pub fn defaults() -> Vec<Value> {
         describe(BROKER, "", None),
         alter(BROKER, "1", &[delete("message.max.bytes")]),
         b(&[("message.max.bytes", "3000000")]),
-        alter(BROKER, "", &[set("log.retention.hours", "5")]),
-        all(&[("log.retention.hours", "5")]),
+        alter(BROKER, "", &[set("log.retention.ms", "18000000")]),
+        all(&[("log.retention.ms", "18000000")]),
         shows(TOPIC, "of-all", &[("retention.ms", "18000000")]),
-        b(&[("log.retention.ms", "null"), ("log.retention.hours", "5")]),
-        alter(BROKER, "1", &[set("log.retention.minutes", "7")]),
-        b(&[("log.retention.hours", "5"), ("log.retention.minutes", "7")]),
-        shows(TOPIC, "of-all", &[("retention.ms", "420000")]),
-        alter(BROKER, "1", &[delete("log.retention.minutes")]),
-        shows(TOPIC, "of-all", &[("retention.ms", "18000000")]),
+        b(&[("log.retention.hours", "168"), ("log.retention.ms", "18000000")]),
         alter(BROKER, "", &[set("ssl.keystore.location", "/tmp/x")]),
-        alter(BROKER, "", &[set("num.partitions", "3")]),
-        alter(BROKER, "", &[set("listeners", "PLAINTEXT://127.0.0.1:1")]),
+        alter(BROKER, "", &[set("queued.max.requests", "3")]),
+        differs(
+            alter(BROKER, "", &[set("listeners", "PLAINTEXT://127.0.0.1:1")]),
+            42,
+            "Cannot update these configs dynamically: [listeners]",
+            FIXED_LISTENERS,
+        ),
         alter(BROKER, "", &[set("message.max.bytes", "x")]),
         alter(BROKER, "", &[set("message.max.bytes", "5"), append("log.retention.ms", "5")]),
         replace(BROKER, "", &[]),

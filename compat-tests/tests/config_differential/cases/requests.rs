@@ -37,6 +37,5 @@ pub fn calls() -> Vec<Value> {
         list(1, &[3]),
         list(1, &[TOPIC, 3]),
         list(1, &[TOPIC, TOPIC]),
-        replace_all(2, false, &[(TOPIC, "one", values), (TOPIC, "two", values), (TOPIC, "one", values)]),
     ]
 }

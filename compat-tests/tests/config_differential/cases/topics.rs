@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::differences::*;
 use crate::verbs::*;
 
 /// Changes that are made.
@@ -98,16 +99,11 @@ pub fn bad() -> Vec<Value> {
         vec![subtract("retention.ms", "1")],
         vec![("retention.ms", SET, None)],
         vec![("retention.ms", APPEND, None), ("flush.ms", SET, None)],
-        vec![("retention.ms", DELETE, Some("5")), ("flush.ms", 7, Some("5"))],
-        vec![("retention.ms", -1, Some("5"))],
         vec![set("retention.ms", "1"), set("retention.ms", "2")],
         vec![set("retention.ms", "1"), delete("retention.ms")],
         vec![set("flush.ms", "5"), set("retention.ms", "abc")],
         vec![set("flush.ms", "5"), set("no.such.setting", "abc")],
         vec![set("flush.ms", "5"), append("retention.ms", "1")],
-        vec![set("retention.ms", &long)],
-        vec![set("compression.type", &long)],
-        vec![set(&long, "1")],
         vec![set("leader.replication.throttled.replicas", &list)],
         vec![set("local.retention.ms", "70000")],
         vec![set("message.format.version", "3.0")],
@@ -118,7 +114,15 @@ pub fn bad() -> Vec<Value> {
             calls.push(state());
         }
     }
-    calls.push(check(TOPIC, t, &[set("retention.ms", "abc")]));
+    let unknown = "Unknown operations type ";
+    calls.extend([
+        differs(alter(TOPIC, t, &[set("retention.ms", &long)]), 40, "Invalid value xxx", NO_FAILURE),
+        differs(alter(TOPIC, t, &[set("compression.type", &long)]), 40, "Invalid value xxx", NO_FAILURE),
+        differs(alter(TOPIC, t, &[set(&long, "1")]), 40, "Unknown topic config name: xxx", NO_FAILURE),
+        differs(alter(TOPIC, t, &[delete("flush.ms"), ("retention.ms", 7, Some("5"))]), 42, unknown, NO_FAILURE),
+        differs(alter(TOPIC, t, &[("retention.ms", -1, Some("5"))]), 42, unknown, NO_FAILURE),
+        check(TOPIC, t, &[set("retention.ms", "abc")]),
+    ]);
     for name in ["none", "", ".", "bad name", "__cluster_metadata", &"n".repeat(250), &"n".repeat(249)] {
         calls.push(alter(TOPIC, name, &[set("retention.ms", "1")]));
         calls.push(replace(TOPIC, name, &[("retention.ms", Some("1"))]));
