@@ -115,11 +115,11 @@ fn check_list(allowed: &[&str], text: &str) -> Result<(), String> {
 }
 
 fn check_throttled_replicas(text: &str) -> Result<(), String> {
-    let is_pair = |item: &str| {
+    let is_pair_or_nothing = |item: &str| {
         let number = |part: &str| part.parse::<u32>().is_ok();
-        item.split_once(':').is_some_and(|(partition, broker)| number(partition) && number(broker))
+        item.is_empty() || item.split_once(':').is_some_and(|(partition, broker)| number(partition) && number(broker))
     };
-    if text == "*" || list_items(text).all(is_pair) {
+    if text == "*" || list_items(text).all(is_pair_or_nothing) {
         return Ok(());
     }
     Err("must be the literal '*' or a list of replicas in the following format: \

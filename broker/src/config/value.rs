@@ -41,6 +41,11 @@ fn refusal(definition: &Definition, text: &str, reason: String) -> InvalidValue 
             let list = list_items(text).collect::<Vec<_>>().join(", ");
             invalid(definition, &format!("[{list}]"), format!("{} {reason}", definition.name))
         }
+        // This one sees one item after the other.
+        Bounds::OneOf(ref allowed) if definition.kind == Kind::List => {
+            let wrong = list_items(text).find(|item| !allowed.contains(item));
+            invalid(definition, wrong.unwrap_or(text), reason)
+        }
         _ => invalid(definition, text, reason),
     }
 }

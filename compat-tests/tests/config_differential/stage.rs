@@ -45,12 +45,16 @@ fn answers(broker: &dyn Broker, questions: &[Value]) -> Vec<Value> {
     let answers = output.json_lines();
     assert_eq!(answers.len(), questions.len(), "{output}");
     let named: String = questions.iter().map(Value::to_string).collect();
+    for (question, answer) in questions.iter().zip(&answers) {
+        let awaited = question["until"].as_str().unwrap_or_default();
+        assert!(answer.to_string().contains(awaited), "{} never says so: {question} {answer}", broker.name());
+    }
     answers.into_iter().map(|answer| normal(only_own(answer, &named))).collect()
 }
 
 /// Other tests have resources of their own on the shared Kafka; lists are compared as to those of these questions.
 fn only_own(mut answer: Value, named: &str) -> Value {
-    if let Some(listed) = answer["response"]["configResources"].as_array_mut() {
+    if let Some(listed) = answer.pointer_mut("/response/configResources").and_then(Value::as_array_mut) {
         listed.retain(|resource| named.contains(&format!("\"resourceName\":{}", resource["resourceName"])));
     }
     answer

@@ -112,5 +112,5 @@ pub fn topic(name: &str, configs: &[(&str, &str)]) -> Value {
     let configs: Vec<_> = configs.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     let topic =
         json!({"name": name, "numPartitions": 1, "replicationFactor": 1, "assignments": [], "configs": configs});
-    ask("CREATE_TOPICS", 7, json!({"topics": [topic], "timeoutMs": 30_000, "validateOnly": false}))
+    ask("CREATE_TOPICS", 4, json!({"topics": [topic], "timeoutMs": 30_000, "validateOnly": false}))
 }
