@@ -8,7 +8,8 @@ use compat_tests::tools::class::API_VERSIONS;
 use crate::{Bench, on_catena, on_kafka};
 
 /// What no client or tool of the first release can do without.
-const NEEDED: [&str; 25] = [
+const NEEDED: [&str; 28] = [
+    "AlterConfigs",
     "ApiVersions",
     "CreatePartitions",
     "CreateTopics",
@@ -22,9 +23,11 @@ const NEEDED: [&str; 25] = [
     "Fetch",
     "FindCoordinator",
     "Heartbeat",
+    "IncrementalAlterConfigs",
     "InitProducerId",
     "JoinGroup",
     "LeaveGroup",
+    "ListConfigResources",
     "ListGroups",
     "ListOffsets",
     "Metadata",

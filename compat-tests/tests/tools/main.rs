@@ -4,6 +4,7 @@
 //! expectation which Kafka itself does not meet is found out. The brokers are shared by the tests of this file: each
 //! test uses topics and groups of its own.
 
+mod alterations;
 mod api_versions;
 mod configs;
 mod console;
