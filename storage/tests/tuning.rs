@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use catena_protocol::records::BatchBuilder;
+use catena_storage::fs::faulty::{FaultyFileSystem, Operation};
 use catena_storage::{
     AcksAll, AppendError, AppendOrigin, Appended, CleanerOptions, CleanupPolicy, LogConfig, LogConfigs, NewTopic,
     PartitionLog, Storage, StorageOptions, Topic,
@@ -260,6 +261,28 @@ fn passes_have_as_much_memory_for_keys_as_they_are_told() {
     assert_eq!(passes(1 << 20, 0.9), 1);
     assert!(passes(24 * 45, 0.9) >= 3, "40 keys each");
     assert!(passes(24 * 400, 0.1) >= 3, "40 keys each");
+}
+
+/// How often a pass over a log of 800 records reads from its files.
+fn reads_of_a_pass(io_buffer_bytes: usize) -> u64 {
+    let root = tempfile::tempdir().unwrap();
+    let disk = FaultyFileSystem::new(root.path()).unwrap();
+    let options = StorageOptions { fs: Arc::new(disk.clone()), cleaner: cleaner(NEVER), ..StorageOptions::default() };
+    let log_config = LogConfig { segment_bytes: 20_000, ..compacted() }.into();
+    let storage = Storage::open(&[root.path().join("0")], StorageOptions { log_config, ..options }).unwrap().0;
+    let new = NewTopic { name: "t".into(), partitions: 1, configs: BTreeMap::new(), internal: false };
+    let topic = storage.create_topics(vec![new]).pop().unwrap().unwrap();
+    (0..40).for_each(|_| put(&topic.partitions[0], &keyed(0..20)));
+    let before = disk.count(Operation::Read);
+    storage.set_cleaner(CleanerOptions { io_buffer_bytes, ..cleaner(Duration::from_millis(1)) }).unwrap();
+    wait_until("compacted", || storage.cleaner_stats().passes > 0);
+    disk.count(Operation::Read) - before
+}
+
+#[test]
+fn passes_read_as_much_at_once_as_they_are_told() {
+    let (much, little) = (reads_of_a_pass(1 << 20), reads_of_a_pass(2_000));
+    assert!(little > 2 * much, "{little} {much}");
 }
 
 #[test]
