@@ -15,6 +15,7 @@ const LENGTH_AT: usize = 8;
 const LENGTH_PREFIX: usize = 12;
 const CRC_AT: usize = 17;
 const CRC_START: usize = 21;
+const BASE_TIMESTAMP_AT: usize = 27;
 const PRODUCER_AT: usize = 43;
 
 /// Who writes a batch, for idempotence.
@@ -182,6 +183,11 @@ impl BatchView {
     /// Whether the CRC is right.
     pub fn crc_matches(&self) -> bool {
         self.i32_at(CRC_AT) as u32 == crc32c::crc32c(&self.bytes[CRC_START..])
+    }
+
+    /// Timestamp of the first record, or when the batch was appended.
+    pub fn base_timestamp(&self) -> i64 {
+        i64_at(&self.bytes, BASE_TIMESTAMP_AT)
     }
 
     /// The codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.

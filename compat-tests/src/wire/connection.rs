@@ -19,6 +19,7 @@ const MAX_FRAME: usize = 256 << 20;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Name the tests give themselves.
 pub(super) const CLIENT_ID: &str = "wire";
+const OWN_NAME: StrBytes = StrBytes::from_static_str(CLIENT_ID);
 
 /// What every call returns; a Kafka error code becomes `ErrorKind::Other` by `kafka_error`.
 pub type Result<T> = io::Result<T>;
@@ -42,6 +43,7 @@ pub struct Connection {
     stream: TcpStream,
     correlation_id: i32,
     oldest_unanswered: i32,
+    client_id: StrBytes,
     /// Reused when the frames cut from it are gone.
     buffer: BytesMut,
 }
@@ -56,7 +58,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEFAULT_TIMEOUT))?;
         stream.set_write_timeout(Some(DEFAULT_TIMEOUT))?;
-        Ok(Self { stream, correlation_id: 0, oldest_unanswered: 0, buffer: BytesMut::new() })
+        Ok(Self { stream, correlation_id: 0, oldest_unanswered: 0, client_id: OWN_NAME, buffer: BytesMut::new() })
     }
 
     /// Connects to a broker under test.
@@ -87,7 +89,12 @@ impl Connection {
     /// As `TcpStream::try_clone`.
     pub fn receiver(&self) -> Result<Self> {
         let stream = self.stream.try_clone()?;
-        Ok(Self { stream, buffer: BytesMut::new(), ..*self })
+        Ok(Self { stream, client_id: self.client_id.clone(), buffer: BytesMut::new(), ..*self })
+    }
+
+    /// What the client calls itself from now on. (Prepared frames of `produce` keep the name of the tests.)
+    pub fn call_myself(&mut self, client_id: &str) {
+        self.client_id = StrBytes::from_string(client_id.to_owned());
     }
 
     /// The socket, for time-outs, half-closing, and reading or writing outside of frames.
@@ -109,7 +116,8 @@ impl Connection {
     /// # Errors
     /// Of the socket, or `InvalidInput` when the request has no form in this version.
     pub fn send<R: Request>(&mut self, request: &R, version: i16) -> Result<()> {
-        let frame = encode(request, version, self.next_correlation_id())?;
+        let correlation_id = self.next_correlation_id();
+        let frame = encode(request, version, correlation_id, &self.client_id)?;
         self.send_bytes(&frame)
     }
 
@@ -187,12 +195,12 @@ impl Connection {
 ///
 /// # Errors
 /// `InvalidInput` when the request has no form in this version.
-pub(super) fn encode<R: Request>(request: &R, version: i16, correlation_id: i32) -> Result<BytesMut> {
+fn encode<R: Request>(request: &R, version: i16, correlation_id: i32, client_id: &StrBytes) -> Result<BytesMut> {
     let header = RequestHeader::default()
         .with_request_api_key(R::KEY)
         .with_request_api_version(version)
         .with_correlation_id(correlation_id)
-        .with_client_id(Some(StrBytes::from_static_str(CLIENT_ID)));
+        .with_client_id(Some(client_id.clone()));
     let mut frame = BytesMut::zeroed(4);
     let bad = |error| io::Error::new(ErrorKind::InvalidInput, format!("API {} v{version}: {error}", R::KEY));
     encode_request_header_into_buffer(&mut frame, &header).map_err(bad)?;

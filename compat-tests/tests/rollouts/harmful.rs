@@ -1,0 +1,185 @@
+//! Harmful values under real clients: rejected, and the clients of the control arm notice nothing.
+
+use compat_tests::python;
+use serde_json::json;
+
+use crate::load::{Load, Seen, no_errors, now, producer, quantile};
+use crate::place::Arm;
+use crate::stage::{Stage, measured_by, rollout};
+use crate::story;
+
+const PARTITIONS: i32 = 16;
+/// The delay that is tried, milliseconds: whoever gets it cannot fail to notice.
+const DELAY_MS: f64 = 200.0;
+/// A client that waits longer has noticed. Far more than a commit takes on a busy machine, far less than the delay.
+const NOTICED_MS: f64 = 150.0;
+
+#[test]
+fn a_commit_delay_is_rejected_while_producers_to_other_partitions_notice_nothing() {
+    if !python::available() {
+        return;
+    }
+    let stage = Stage::start(&[]);
+    stage.connect().create_topic("orders", PARTITIONS, &[]).unwrap();
+    let load = Load::producers(&stage.broker, "orders", PARTITIONS, 200, 20);
+    load.goes_on(1.0, PARTITIONS as usize);
+    let quiet = now();
+    load.goes_on(2.0, PARTITIONS as usize);
+    let begun = now();
+    stage.write("slow", &rollout("catena.commit.delay.ms", DELAY_MS, 30.0));
+    let arm = stage.begun("slow");
+    let verdict = stage.decided("slow");
+    let decided = now();
+    stage.forgotten("slow");
+    let after = now() + 0.5;
+    load.goes_on(2.0, PARTITIONS as usize);
+    let all = load.finish();
+    no_errors(&all);
+    assert_eq!(verdict["verdict"], "rejected", "{verdict:#}");
+    println!("{} after {:.1} s", verdict["why"], decided - begun);
+
+    let (tried, control) = by_arm(&all, arm);
+    let during = |seen: &[Seen]| between(seen, begun + 0.5, decided - 0.3);
+    let (before, hurt, spared) = (between(&all, quiet, begun), during(&tried), during(&control));
+    let told = |name: &str, seen: &[Seen]| {
+        println!(
+            "{name}: {} records, p50 {:.1} ms, p95 {:.1} ms",
+            seen.len(),
+            quantile(seen, 0.5),
+            quantile(seen, 0.95)
+        );
+    };
+    told("before", &before);
+    told("in the arm", &hurt);
+    told("in control", &spared);
+    // The first record that waits begins the time for all of them.
+    assert!(quantile(&hurt, 0.9) > NOTICED_MS, "the arm had the value");
+    assert!(quantile(&spared, 0.5) < 2.0 * quantile(&before, 0.5) + 5.0, "control noticed");
+    assert!(share_slower(&spared, NOTICED_MS) < 0.02, "control noticed");
+    let afterwards = between(&all, after, f64::MAX);
+    assert!(share_slower(&afterwards, NOTICED_MS) < 0.02, "nobody has the value any more");
+    assert_eq!(stage.described("catena.commit.delay.ms"), "0");
+    story::check(&stage);
+}
+
+/// A partition's producer is hurt by what its partition gets.
+fn by_arm(seen: &[Seen], arm: Arm) -> (Vec<Seen>, Vec<Seen>) {
+    let tried: Vec<String> =
+        (0..PARTITIONS).filter(|index| arm.has_partition("orders", *index)).map(producer).collect();
+    assert!((3..=8).contains(&tried.len()), "{tried:?}");
+    seen.iter().cloned().partition(|seen| tried.contains(&seen.client))
+}
+
+fn between(seen: &[Seen], from: f64, to: f64) -> Vec<Seen> {
+    seen.iter().filter(|seen| (from..to).contains(&seen.at)).cloned().collect()
+}
+
+fn share_slower(seen: &[Seen], ms: f64) -> f64 {
+    let slower = seen.iter().filter(|seen| seen.ms.is_some_and(|took| took > ms)).count();
+    slower as f64 / seen.len().max(1) as f64
+}
+
+/// Names of `count` clients in the arm, and as many besides.
+fn names(what: &str, arm: Arm, count: usize) -> (Vec<String>, Vec<String>) {
+    let all = |inside: bool| {
+        let names = (0..).map(|number| format!("{what}-{number}"));
+        names.filter(move |name| arm.has_client(name) == inside).take(count).collect()
+    };
+    (all(true), all(false))
+}
+
+#[test]
+fn a_small_fetch_limit_is_rejected_while_other_readers_read_as_much_as_before() {
+    if !python::available() {
+        return;
+    }
+    const READERS: usize = 5;
+    let stage = Stage::start(&[]);
+    let mut client = stage.connect();
+    let topic = client.create_topic("backlog", 1, &[]).unwrap();
+    fill(&mut client, &topic, 4_000);
+    let tried = measured_by(rollout("fetch.max.bytes", 1024, 30.0), &json!([{"metric": "throughput"}]));
+    stage.write("small", &tried);
+    let arm = stage.begun("small");
+    let (inside, outside) = names("reader", arm, READERS);
+    let load = Load::readers(&stage.broker, "backlog", 60, &[inside.clone(), outside].concat());
+    load.goes_on(1.0, 2 * READERS);
+    let begun = now();
+    let verdict = stage.decided("small");
+    let decided = now();
+    stage.forgotten("small");
+    load.goes_on(3.0, 2 * READERS);
+    let all = load.finish();
+    no_errors(&all);
+    assert_eq!(verdict["verdict"], "rejected", "{verdict:#}");
+    println!("{} after {:.1} s", verdict["why"], decided - begun);
+
+    let (hurt, spared): (Vec<Seen>, Vec<Seen>) = all.into_iter().partition(|seen| inside.contains(&seen.client));
+    let per_poll = |seen: &[Seen]| seen.iter().filter_map(|seen| seen.bytes).sum::<u64>() / seen.len().max(1) as u64;
+    let during = |seen: &[Seen]| per_poll(&between(seen, begun, decided - 0.5));
+    let after = |seen: &[Seen]| per_poll(&between(seen, decided + 0.5, f64::MAX));
+    println!(
+        "bytes a poll: arm {} then {}, control {} then {}",
+        during(&hurt),
+        after(&hurt),
+        during(&spared),
+        after(&spared)
+    );
+    assert!(during(&hurt) * 5 < during(&spared), "the arm had the value");
+    assert!(during(&spared) * 10 > after(&spared) * 8, "control noticed");
+    assert!(after(&hurt) * 10 > after(&spared) * 8, "nobody has the value any more");
+    assert_eq!(stage.described("fetch.max.bytes"), "57671680");
+    story::check(&stage);
+}
+
+/// Batches of one record of 1000 bytes: a fetch is cut off between them.
+fn fill(client: &mut compat_tests::wire::Connection, topic: &compat_tests::wire::Topic, count: usize) {
+    use compat_tests::wire::{ProduceFrame, ProduceHeader, batch::BatchBuilder, now_ms};
+    let mut builder = BatchBuilder::new(now_ms());
+    let mut frame =
+        ProduceFrame::build(topic, ProduceHeader::default(), &[(0, &builder.push(None, Some(&[b'x'; 1000])).build())]);
+    (0..count).for_each(|_| frame.send(client).unwrap());
+    (0..count).for_each(|_| assert_eq!(client.receive_produce().unwrap()[0].error_code, 0));
+}
+
+#[test]
+fn a_limit_that_keeps_members_out_is_rejected_while_others_come_and_go_as_ever() {
+    if !python::available() {
+        return;
+    }
+    const MEMBERS: usize = 6;
+    let stage = Stage::start(&[("group.min.session.timeout.ms", "1000")]);
+    stage.connect().create_topic("work", 1, &[]).unwrap();
+    let tried = measured_by(
+        rollout("group.max.session.timeout.ms", 5000, 30.0),
+        &json!([{"metric": "errors", "api": "JoinGroup", "margin": 1}]),
+    );
+    stage.write("shorter", &tried);
+    let arm = stage.begun("shorter");
+    let (inside, outside) = names("member", arm, MEMBERS);
+    let load = Load::members(&stage.broker, "work", &[inside.clone(), outside].concat());
+    let begun = now();
+    let verdict = stage.decided("shorter");
+    let decided = now();
+    stage.forgotten("shorter");
+    load.goes_on(2.0, 2 * MEMBERS);
+    let all = load.finish();
+    assert_eq!(verdict["verdict"], "rejected", "{verdict:#}");
+    println!("{} after {:.1} s", verdict["why"], decided - begun);
+
+    let (hurt, spared): (Vec<Seen>, Vec<Seen>) = all.into_iter().partition(|seen| inside.contains(&seen.client));
+    no_errors(&spared);
+    println!(
+        "members of control: {} joins, p50 {:.1} ms, p99 {:.1} ms",
+        spared.len(),
+        quantile(&spared, 0.5),
+        quantile(&spared, 0.99)
+    );
+    let kept_out = between(&hurt, begun, decided);
+    assert!(kept_out.iter().any(|seen| seen.error.is_some()), "the arm had the value");
+    let afterwards = between(&hurt, decided + 1.0, f64::MAX);
+    assert!(afterwards.len() >= MEMBERS, "{afterwards:?}");
+    no_errors(&afterwards);
+    assert_eq!(stage.described("group.max.session.timeout.ms"), "1800000");
+    story::check(&stage);
+}

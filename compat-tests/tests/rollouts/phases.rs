@@ -1,0 +1,140 @@
+//! `kill -9` in every phase of a rollout's life, under real producers: the arm stays, the verdict is what it must be, values are
+//! there wholly or not at all, and no producer is told of an error.
+//!
+//! 1. Waiting: a rollout of clients runs, and this one, of partitions, has no place beside it.
+//! 2. Running, early. 3. Running, late: the figures are nearly enough. (After each it measures anew.)
+//! 4. Paused. Set going again, it gets the same places: nobody took them.
+//! 5. Decided: as soon as the verdict can be read.
+
+use compat_tests::python;
+use serde_json::{Value, json};
+
+use crate::await_some;
+use crate::load::{Load, no_errors, now};
+use crate::place::Arm;
+use crate::stage::{Stage, for_hours, measured_by, rollout, with_state};
+use crate::story;
+
+const PARTITIONS: i32 = 16;
+
+/// A rollout, and what must become of it.
+struct Case {
+    /// Of the broker, from the start.
+    settings: &'static [(&'static str, &'static str)],
+    rollout: Value,
+    verdict: &'static str,
+    /// The setting, and its value before and after.
+    setting: &'static str,
+    before: &'static str,
+    after: &'static str,
+    /// How long it is measured before it is killed late, seconds: nearly as long as the verdict takes.
+    late: f64,
+}
+
+#[test]
+fn a_harmful_value_is_rejected_whenever_the_broker_is_killed() {
+    live_through(&Case {
+        settings: &[],
+        rollout: rollout("catena.commit.delay.ms", 200, 30.0),
+        verdict: "rejected",
+        setting: "catena.commit.delay.ms",
+        before: "0",
+        after: "0",
+        late: 1.5,
+    });
+}
+
+#[test]
+fn a_neutral_value_is_approved_whenever_the_broker_is_killed() {
+    let errors = json!([{"metric": "errors", "margin": 5}]);
+    live_through(&Case {
+        settings: &[],
+        rollout: measured_by(rollout("message.max.bytes", 1_500_000, 40.0), &errors),
+        verdict: "approved",
+        setting: "message.max.bytes",
+        before: "1048588",
+        after: "1500000",
+        late: 15.0,
+    });
+}
+
+#[test]
+fn a_helpful_value_is_approved_whenever_the_broker_is_killed() {
+    let faster = json!([{"metric": "errors", "margin": 5}, {"metric": "latency_p50", "api": "Produce", "margin": 10}]);
+    live_through(&Case {
+        settings: &[("catena.commit.delay.ms", "60")],
+        rollout: measured_by(rollout("catena.commit.delay.ms", 0, 40.0), &faster),
+        verdict: "approved",
+        setting: "catena.commit.delay.ms",
+        before: "60",
+        after: "0",
+        late: 15.0,
+    });
+}
+
+fn live_through(case: &Case) {
+    if !python::available() {
+        return;
+    }
+    let mut stage = Stage::start(case.settings);
+    stage.connect().create_topic("orders", PARTITIONS, &[]).unwrap();
+    let load = Load::producers(&stage.broker, "orders", PARTITIONS, 200, 20);
+    load.goes_on(0.0, PARTITIONS as usize);
+    killed_while_it_waits(&mut stage, case);
+    let arm = stage.begun("it");
+    killed_while_it_runs(&mut stage, case, &load, arm);
+    killed_while_it_is_paused(&mut stage, case, arm);
+    killed_when_it_is_decided(&mut stage, case);
+    load.goes_on(1.0, PARTITIONS as usize);
+    no_errors(&load.finish());
+}
+
+fn killed_while_it_waits(stage: &mut Stage, case: &Case) {
+    let other = for_hours(rollout("fetch.max.bytes", 50_000_000, 1.0));
+    stage.write("other", &other);
+    let arm = stage.begun("other");
+    stage.write("it", &case.rollout);
+    stage.crash();
+    assert_eq!((stage.arm("other"), stage.arm("it")), (Some(arm), None));
+    // Only records decide: whatever comes first after the start, this one stays where it is.
+    stage.write("last", &for_hours(rollout("fetch.max.bytes", 40_000_000, 1.0)));
+    stage.crash();
+    assert_eq!((stage.arm("other"), stage.arm("it"), stage.arm("last")), (Some(arm), None, None));
+    assert_eq!(stage.try_write("last", None).0, 0);
+    stage.write("other", &with_state(other, "reject"));
+    assert_eq!(stage.decided("other")["verdict"], "rejected");
+}
+
+fn killed_while_it_runs(stage: &mut Stage, case: &Case, load: &Load, arm: Arm) {
+    for seconds in [0.5, case.late] {
+        load.goes_on(seconds, PARTITIONS as usize);
+        assert_eq!((stage.arm("it"), stage.verdicts("it").len()), (Some(arm), 0));
+        assert_eq!(stage.described(case.setting), case.before);
+        stage.crash();
+        assert_eq!((stage.arm("it"), stage.verdicts("it").len()), (Some(arm), 0));
+    }
+}
+
+fn killed_while_it_is_paused(stage: &mut Stage, case: &Case, arm: Arm) {
+    stage.write("it", &with_state(case.rollout.clone(), "pause"));
+    stage.crash();
+    let standing = stage.standing("it").expect("it stands");
+    assert_eq!((&standing["state"], stage.verdicts("it").len()), (&json!("pause"), 0));
+    stage.write("it", &case.rollout);
+    assert_eq!(stage.begun("it"), arm);
+}
+
+fn killed_when_it_is_decided(stage: &mut Stage, case: &Case) {
+    let begun = now();
+    let verdict = await_some("the verdict", || stage.verdicts("it").pop());
+    stage.crash();
+    println!("{} after {:.1} s: {}", verdict["verdict"], now() - begun, verdict["why"]);
+    assert_eq!(verdict["verdict"], case.verdict, "{verdict:#}");
+    for _ in 0..2 {
+        stage.forgotten("it");
+        assert_eq!(stage.verdicts("it"), std::slice::from_ref(&verdict));
+        assert_eq!(stage.described(case.setting), case.after);
+        story::check(stage);
+        stage.crash();
+    }
+}
