@@ -116,13 +116,13 @@ impl Broker {
 impl RequestContext {
     /// The settings that apply to a group; the request counts as the group's from now on.
     pub fn config_of_group(&self, group_id: &str) -> Arc<Config> {
-        match self.trials.as_ref().filter(|trials| trials.unit == Unit::Group) {
-            Some(trials) => {
-                let seat = self.seat.get_or_init(|| Seat::new(trials.clone(), place_of_group(group_id)));
-                seat.config().unwrap_or(&self.config).clone()
-            }
-            None => self.config.clone(),
-        }
+        self.count_for_group(group_id).and_then(Seat::config).unwrap_or(&self.config).clone()
+    }
+
+    /// From now on the request counts as the group's, while groups try something. Its seat then.
+    pub fn count_for_group(&self, group_id: &str) -> Option<&Seat> {
+        let trials = self.trials.as_ref().filter(|trials| trials.unit == Unit::Group)?;
+        Some(self.seat.get_or_init(|| Seat::new(trials.clone(), place_of_group(group_id))))
     }
 
     /// The seat of a partition, while partitions try something.

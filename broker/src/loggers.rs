@@ -25,6 +25,7 @@ const NAMES: [&str; 11] = [
     "catena_broker",
     "catena_broker::config",
     "catena_broker::dispatch",
+    "catena_broker::fleet",
     "catena_broker::groups",
     "catena_broker::loggers",
     "catena_broker::monitoring",

@@ -51,6 +51,12 @@ pub struct Metrics {
     pub fetched_bytes: Counter,
     /// Fetches that wait for records now.
     pub fetches_waiting: Gauge,
+    /// Alterations that were written.
+    pub config_changes: Counter,
+    /// Rollouts that were approved.
+    pub rollouts_approved: Counter,
+    /// Rollouts that were rejected.
+    pub rollouts_rejected: Counter,
 }
 
 /// A number that only grows.
@@ -143,6 +149,9 @@ impl Default for Metrics {
             fetched_slices: Counter::new(),
             fetched_bytes: Counter::new(),
             fetches_waiting: Gauge::new(),
+            config_changes: Counter::new(),
+            rollouts_approved: Counter::new(),
+            rollouts_rejected: Counter::new(),
         }
     }
 }
@@ -182,6 +191,11 @@ impl Metrics {
             self.produced_batches.one();
             self.produced_bytes.add(bytes);
         }
+    }
+
+    /// A rollout was decided.
+    pub fn rollout_decided(&self, approved: bool) {
+        if approved { self.rollouts_approved.one() } else { self.rollouts_rejected.one() }
     }
 
     /// A connection is open as long as the guard lives.

@@ -19,9 +19,10 @@ use crate::groups::{GroupError, HeartbeatEvent, HeartbeatReply};
 /// Hands in the heartbeat, and returns the wait for the group's answer.
 pub fn start(
     broker: &Arc<Broker>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: HeartbeatRequest,
 ) -> impl Future<Output = HeartbeatResponse> + Send + 'static {
+    context.count_for_group(&request.group_id);
     let beating = broker.groups.heartbeat(HeartbeatEvent {
         group_id: request.group_id.to_string(),
         member_id: request.member_id.to_string(),

@@ -26,6 +26,7 @@ pub fn start(
     context: &RequestContext,
     request: LeaveGroupRequest,
 ) -> impl Future<Output = LeaveGroupResponse> + Send + 'static {
+    context.count_for_group(&request.group_id);
     let version = context.api_version;
     let members = leaving(version, &request);
     let leave = broker.groups.leave(LeaveEvent { group_id: request.group_id.to_string(), members: members.clone() });

@@ -26,6 +26,7 @@ pub fn start(
     context: &RequestContext,
     request: SyncGroupRequest,
 ) -> impl Future<Output = SyncGroupResponse> + Send + 'static {
+    context.count_for_group(&request.group_id);
     let syncing = match check(context.api_version, &request) {
         Ok(()) => Ok(broker.groups.sync(event(request))),
         Err(error) => Err(error),

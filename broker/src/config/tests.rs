@@ -109,7 +109,7 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
         ),
         (
             "log.cleaner.io.buffer.load.factor=0",
-            "Invalid value 0 for configuration log.cleaner.io.buffer.load.factor: \
+            "Invalid value 0.0 for configuration log.cleaner.io.buffer.load.factor: \
              Value must be above 0, by a key at least, and no more than 1",
         ),
         (

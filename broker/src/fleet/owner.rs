@@ -46,6 +46,8 @@ pub struct Shown {
     pub rollouts: Vec<Status>,
     /// The processes: of `control`, and of each rollout's arm.
     pub instances: BTreeMap<String, Presence>,
+    /// Reports that are not looked at because there are too many processes.
+    pub overflow: u64,
 }
 
 /// The task.
@@ -179,8 +181,9 @@ impl Owner {
             }
         }
         let rollouts = self.machine.statuses(&self.fleet.state());
+        let overflow = self.instances.overflow;
         let instances = self.instances.presence(&self.arms(), self.now_ms());
-        *self.fleet.shown.write().unwrap_or_else(PoisonError::into_inner) = Shown { rollouts, instances };
+        *self.fleet.shown.write().unwrap_or_else(PoisonError::into_inner) = Shown { rollouts, instances, overflow };
     }
 
     fn next_command(&mut self) -> Option<Command> {
@@ -216,7 +219,9 @@ impl Owner {
         records.push(decision.verdict(Timestamp::now()));
         let (topic, why) = (&self.fleet.name, &decision.why);
         info!(topic, rollout = decision.name, verdict = ?decision.outcome, why, "rollout decided");
-        self.keep(broker, Side::Control, &records).await
+        self.keep(broker, Side::Control, &records).await?;
+        broker.metrics.rollout_decided(decision.outcome == Outcome::Approved);
+        Ok(())
     }
 
     fn approved(&self, decision: &Decision, tried: &Tried) -> Record {

@@ -10,6 +10,7 @@ use catena_storage::{CleanerStats, StoreStats};
 use super::text::Samples;
 use crate::broker::Broker;
 use crate::dispatch;
+use crate::rollout::verdict::MetricJudgement;
 
 /// Metrics of one name.
 pub struct Family {
@@ -78,6 +79,16 @@ families! {
     Counter "catena_fetched_bytes_total" "Bytes of record batches that were sent to consumers." = |broker, out| out.value(broker.metrics.fetched_bytes.get());
     Gauge "catena_fetches_waiting" "Fetches that wait for records." = |broker, out| out.value(broker.metrics.fetches_waiting.get());
     Gauge "catena_fetch_sessions" "Incremental fetch sessions (KIP-227)." = |broker, out| out.value(broker.fetch_sessions.len());
+    Counter "catena_config_changes_total" "Alterations of settings that were written into `__config`." = |broker, out| out.value(broker.metrics.config_changes.get());
+    Gauge "catena_config_records" "Settings, rollouts and verdicts that stand in `__config`." = |broker, out| out.value(broker.configs.known().state().len());
+    Gauge "catena_config_newer_records" "Records of `__config` in a format that only a newer broker knows." = |broker, out| out.value(broker.configs.known().state().newer);
+    Gauge "catena_config_strange_records" "Records of `__config` that mean nothing." = |broker, out| out.value(broker.configs.known().state().strange);
+    Gauge "catena_rollouts" ["state"] "Rollouts that are not decided, of the broker and of users' config topics." = |broker, out| rollouts(broker, out);
+    Counter "catena_rollouts_approved_total" "Rollouts that were approved." = |broker, out| out.value(broker.metrics.rollouts_approved.get());
+    Counter "catena_rollouts_rejected_total" "Rollouts that were rejected." = |broker, out| out.value(broker.metrics.rollouts_rejected.get());
+    Gauge "catena_rollout_figure" ["rollout, metric, arm"] "What a rollout compares, in the metric's own measure: percent of requests, microseconds, per second and unit." = |broker, out| arms(broker, out, |metric| [metric.control, metric.canary]);
+    Gauge "catena_rollout_samples" ["rollout, metric, arm"] "Requests or events that the figure is of." = |broker, out| arms(broker, out, |metric| [Some(metric.control_samples as f64), Some(metric.canary_samples as f64)]);
+    Gauge "catena_fleet_reports_overflow" "Reports of fleets that are not looked at because there are too many processes." = |broker, out| out.value(broker.fleets.all().iter().map(|fleet| fleet.shown().overflow).sum::<u64>());
     Gauge "catena_topics" "Topics, internal ones included." = |broker, out| out.value(broker.storage.topics().len());
     Gauge "catena_partitions" "Partitions of all topics." = |broker, out| out.value(partitions(broker));
     Gauge "catena_broker_epoch" "Starts on this data directory: the leader epoch of all partitions." = |broker, out| out.value(broker.storage.broker_epoch());
@@ -116,6 +127,27 @@ families! {
     Gauge "catena_cleaner_uncleanable_partitions" "Logs that cannot be compacted, each named in the log (uncleanable-partitions-count)." = |broker, out| out.value(cleaner(broker).uncleanable_partitions);
     Gauge "catena_cleaner_uncleanable_bytes" "Their bytes (uncleanable-bytes)." = |broker, out| out.value(cleaner(broker).uncleanable_bytes);
     Gauge "catena_cleaner_idle_seconds" "Since a cleaner last looked for work (time-since-last-run-ms)." = |broker, out| out.value(cleaner(broker).since_last_run.unwrap_or_default().as_secs_f64());
+}
+
+/// Rollouts in a state: those of the broker, and those of users' config topics.
+fn rollouts(broker: &Broker, out: &mut Samples) {
+    let mut statuses = broker.configs.known().rollouts();
+    statuses.extend(broker.fleets.all().iter().flat_map(|fleet| fleet.shown().rollouts));
+    for state in ["waiting", "running", "paused", "ending"] {
+        out.labelled(state, statuses.iter().filter(|found| found.status == state).count());
+    }
+}
+
+/// What the arms of each rollout of the broker did: `number` of control and canary.
+fn arms(broker: &Broker, out: &mut Samples, number: impl Fn(&MetricJudgement) -> [Option<f64>; 2]) {
+    for status in broker.configs.known().rollouts() {
+        for metric in status.figures.iter().flat_map(|figures| &figures.metrics) {
+            let name = metric.api.as_ref().map_or(metric.metric.clone(), |api| format!("{} of {api}", metric.metric));
+            for (arm, value) in ["control", "canary"].into_iter().zip(number(metric)) {
+                value.inspect(|value| out.labelled_by(&[&status.rollout, &name, arm], value));
+            }
+        }
+    }
 }
 
 fn cleaner(broker: &Broker) -> CleanerStats {

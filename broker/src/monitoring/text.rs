@@ -41,6 +41,13 @@ impl<'a> Samples<'a> {
         let _ = writeln!(self.page, "{}{{{}=\"{label}\"}} {value}", self.family.name, self.family.label);
     }
 
+    /// The sample of some values of the family's labels, in the order of its `label`, which are separated by commas.
+    pub fn labelled_by(&mut self, labels: &[&str], value: impl Display) {
+        let names = self.family.label.split(", ");
+        let pairs: Vec<_> = names.zip(labels).map(|(name, label)| format!("{name}=\"{label}\"")).collect();
+        let _ = writeln!(self.page, "{}{{{}}} {value}", self.family.name, pairs.join(","));
+    }
+
     /// The histogram of one value of the family's label, in seconds.
     pub fn latency(&mut self, label: &str, latency: &Latency) {
         let (name, key) = (self.family.name, self.family.label);

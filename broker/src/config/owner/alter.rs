@@ -1,5 +1,8 @@
 //! Alterations on their way into control.
 
+use std::collections::BTreeSet;
+
+use catena_storage::CommitTicket;
 use jiff::Timestamp;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -7,6 +10,7 @@ use uuid::Uuid;
 use super::{AlterFailed, Owner, Request};
 use crate::broker::Broker;
 use crate::config::change::{AlterError, Alteration, Plan};
+use crate::config::log::NotKept;
 use crate::config::record::{Author, FORMAT, Record, SettingKey, SettingValue};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::state::Side;
@@ -19,30 +23,70 @@ pub(super) struct Origin {
     pub rollout: Option<String>,
 }
 
+/// What came of the alterations of a request.
+struct Made {
+    answers: Vec<Result<(), AlterFailed>>,
+    /// Those that are written and not known to be durable.
+    pending: Vec<(usize, CommitTicket)>,
+}
+
+impl Made {
+    fn add(&mut self, begun: Result<Option<CommitTicket>, AlterFailed>) {
+        let at = self.answers.len();
+        self.answers.push(begun.map(|ticket| self.pending.extend(ticket.map(|ticket| (at, ticket)))));
+    }
+}
+
 impl Owner {
     pub(super) async fn alter(&mut self, broker: &Broker, request: Request) -> Vec<Result<(), AlterFailed>> {
-        let mut answers = Vec::with_capacity(request.alterations.len());
+        let mut made = Made { answers: Vec::with_capacity(request.alterations.len()), pending: Vec::new() };
+        let mut begun = BTreeSet::new();
         for alteration in &request.alterations {
-            answers.push(self.alter_one(broker, alteration, &request).await);
+            let of_broker = alteration.resource.kind == ResourceKind::Broker;
+            // What is planned must know all that it depends on: its own resource, and the broker's settings.
+            if !begun.insert(&alteration.resource) || of_broker {
+                self.settle(broker, &mut made).await;
+            }
+            let ticket = self.begin_one(broker, alteration, &request).await;
+            made.add(ticket);
+            if of_broker {
+                self.settle(broker, &mut made).await;
+            }
         }
-        answers
+        self.settle(broker, &mut made).await;
+        made.answers
     }
 
-    async fn alter_one(
+    /// Waits until what was begun is durable, and applies it.
+    async fn settle(&mut self, broker: &Broker, made: &mut Made) {
+        if made.pending.is_empty() {
+            return;
+        }
+        for (at, ticket) in std::mem::take(&mut made.pending) {
+            match ticket.durable().await {
+                Ok(()) => broker.metrics.config_changes.one(),
+                Err(error) => made.answers[at] = Err(NotKept::from(error).into()),
+            }
+        }
+        self.catch_up(broker);
+    }
+
+    /// Writes one alteration; none if there is nothing to write.
+    async fn begin_one(
         &mut self,
         broker: &Broker,
         alteration: &Alteration,
         request: &Request,
-    ) -> Result<(), AlterFailed> {
+    ) -> Result<Option<CommitTicket>, AlterFailed> {
         let plan = self.known.plan(&broker.storage, alteration)?;
         if request.only_check || plan.changes.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let origin = Origin { author: request.author.clone(), rollout: None };
         let records = self.records(broker, &alteration.resource, plan, &origin)?;
-        self.keep(broker, Side::Control, &records).await?;
+        let ticket = self.append(broker, Side::Control, &records).await?;
         info!(resource = %alteration.resource, by = request.author.principal, "configuration changed");
-        Ok(())
+        Ok(Some(ticket))
     }
 
     /// A plan as records.

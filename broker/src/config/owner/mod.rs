@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catena_storage::{ReadError, Storage};
+use catena_storage::{CommitTicket, ReadError, Storage};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -183,14 +183,18 @@ impl Owner {
 
     /// Makes records durable, and applies them.
     async fn keep(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<(), NotKept> {
+        let durable = self.append(broker, side, records).await?.durable().await;
+        self.catch_up(broker);
+        Ok(durable?)
+    }
+
+    /// Writes records, all or none.
+    async fn append(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<CommitTicket, NotKept> {
         let log = match &self.log {
             Some(log) => log,
             None => self.made_log(broker).await?,
         };
-        let appended = log.append(side, records, broker.now_ms())?;
-        let durable = appended.commit.durable().await;
-        self.catch_up(broker);
-        Ok(durable?)
+        Ok(log.append(side, records, broker.now_ms())?.commit)
     }
 
     async fn made_log(&mut self, broker: &Broker) -> Result<&ConfigLog, NotKept> {

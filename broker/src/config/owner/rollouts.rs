@@ -84,7 +84,9 @@ impl Owner {
         };
         records.push(decision.verdict(Timestamp::now()));
         info!(rollout = decision.name, verdict = ?decision.outcome, why = decision.why, "rollout decided");
-        self.keep(broker, Side::Control, &records).await
+        self.keep(broker, Side::Control, &records).await?;
+        broker.metrics.rollout_decided(decision.outcome == Outcome::Approved);
+        Ok(())
     }
 
     /// What was to be approved is not, if it breaks a rule by now.
