@@ -67,3 +67,47 @@ fn without_changes_there_is_no_history() {
     let gone = catena(&broker, "config revert broker num.partitions 3");
     assert_eq!(gone.refusal(), "broker num.partitions: the log has no version 3");
 }
+
+#[test]
+fn a_setting_is_set_unset_and_given_back_with_a_history() {
+    let broker = Running::start();
+    broker.topic("orders", 1);
+    let set = |line: &str| catena(&broker, line).lines();
+    assert_eq!(set("config set topic/orders retention.ms=5000 --reason full"), ["topic/orders: retention.ms changed"]);
+    assert_eq!(
+        set("config set topic/orders retention.ms=6000 cleanup.policy=compact"),
+        ["topic/orders: 2 settings changed"]
+    );
+    assert_eq!(set("config unset topic/orders retention.ms"), ["topic/orders: retention.ms changed"]);
+    assert_eq!(set("config revert topic/orders retention.ms 1"), ["topic/orders retention.ms: 5000, as in version 1"]);
+
+    let now = catena(&broker, "config get topic/orders retention.ms").lines();
+    assert_eq!(now[1].split(' ').take(3).collect::<Vec<_>>(), ["retention.ms", "5000", "DYNAMIC_TOPIC_CONFIG"]);
+    let told = catena(&broker, "config history topic/orders retention.ms --json").objects();
+    let change = |at: usize| (told[at]["version"].as_u64(), told[at]["from"].as_str(), told[at]["to"].as_str());
+    assert_eq!(change(0), (Some(1), None, Some("5000")));
+    assert_eq!(change(1), (Some(2), Some("5000"), Some("6000")));
+    assert_eq!(change(2), (Some(3), Some("6000"), None));
+    assert_eq!(change(3), (Some(4), None, Some("5000")));
+    assert_eq!((&told[0]["reason"], &told[3]["reason"]), (&"full".into(), &"back to version 1".into()));
+    assert_eq!(told[0]["author"], serde_json::json!({"principal": "User:ANONYMOUS", "client_id": "catena-cli"}));
+    let versions = catena(&broker, "config diff topic/orders 1 2 --setting retention.ms").lines();
+    assert_eq!(versions[1], "retention.ms 5000 6000");
+    let unnamed = catena(&broker, "config diff topic/orders 1 2");
+    assert!(unnamed.refusal().contains("--setting"), "{}", unnamed.stderr);
+}
+
+#[test]
+fn a_change_is_only_tried_or_only_made_of_the_version_that_was_seen() {
+    let broker = Running::start();
+    catena(&broker, "config set broker fetch.max.bytes=9000000").lines();
+    let tried = catena(&broker, "config set broker fetch.max.bytes=8000000 --validate-only").lines();
+    assert_eq!(tried, ["broker: fetch.max.bytes would be changed"]);
+    let wrong = catena(&broker, "config set broker fetch.max.bytes=many --validate-only");
+    assert!(wrong.refusal().contains("Invalid value many"), "{}", wrong.stderr);
+    let stale = catena(&broker, "config set broker fetch.max.bytes=8000000 --if-version 7");
+    assert_eq!((stale.code, stale.stdout.as_str()), (Some(1), ""), "{}", stale.stderr);
+    catena(&broker, "config set broker fetch.max.bytes=8000000 --if-version 1").lines();
+    let now = catena(&broker, "config get broker --json").objects();
+    assert_eq!((&now[0]["setting"], &now[0]["value"]), (&"fetch.max.bytes".into(), &"8000000".into()));
+}
