@@ -1,7 +1,7 @@
 //! `catena config-topic`, and `catena rollout` in a user's config topic.
 
 use super::catena;
-use super::support::Running;
+use super::support::{Running, eventually};
 
 #[test]
 fn a_config_topic_is_made_and_written() {
@@ -25,19 +25,28 @@ fn a_config_topic_is_made_and_written() {
     assert_eq!(nowhere.refusal(), "there is no topic nowhere");
 }
 
+fn state(broker: &Running) -> String {
+    let listed = catena(broker, "rollout --topic fleet list --json").objects();
+    listed[0]["state"].as_str().expect("a state").to_owned()
+}
+
 #[test]
 fn a_rollout_is_written_told_and_shown() {
     let broker = Running::start();
     catena(&broker, "config-topic create fleet").lines();
+    catena(&broker, "config-topic set fleet pool.size=20").lines();
     let start =
         "rollout --topic fleet start bigger pool.size=40 --share 5 --metric errors:0.5 --bake 90s --reason more";
     assert_eq!(catena(&broker, start).lines(), ["rollout bigger: begins when there is room"]);
+    eventually("it runs", || state(&broker) == "running");
     let listed = catena(&broker, "rollout --topic fleet list --json").objects();
-    assert_eq!((&listed[0]["rollout"], &listed[0]["state"]), (&"bigger".into(), &"waiting".into()));
     let record = &listed[0]["record"];
-    assert_eq!((&record["share"], &record["bake_s"], &record["version"]), (&5.0.into(), &90.into(), &1.into()));
+    assert_eq!((&record["share"], &record["bake_s"]), (&5.0.into(), &90.into()));
     assert_eq!(record["changes"][0], serde_json::json!({"setting": "pool.size", "value": "40"}));
-    assert!(catena(&broker, start).refusal().contains("is there already: waiting"));
+    assert!(catena(&broker, start).refusal().contains("is there already: running"));
+    let told = || catena(&broker, "rollout --topic fleet show bigger").lines();
+    eventually("figures are told", || told().iter().any(|line| line.starts_with("errors ")));
+    assert!(told().contains(&"canary 0 report, 0 are silent".to_owned()), "{:?}", told());
 
     catena(&broker, "rollout --topic fleet pause bigger --reason lunch").lines();
     let twice = catena(&broker, "rollout --topic fleet pause bigger");
@@ -48,9 +57,10 @@ fn a_rollout_is_written_told_and_shown() {
         assert!(shown.contains(&line.to_owned()), "{line} is not in {shown:#?}");
     }
     catena(&broker, "rollout --topic fleet resume bigger").lines();
-    catena(&broker, "rollout --topic fleet approve bigger").lines();
-    let listed = catena(&broker, "rollout --topic fleet list --json").objects();
-    assert_eq!((&listed[0]["state"], &listed[0]["record"]["version"]), (&"to be approved".into(), &4.into()));
+    catena(&broker, "rollout --topic fleet approve bigger --reason enough").lines();
+    eventually("it is approved", || state(&broker) == "approved");
+    let next = catena(&broker, "config-topic set fleet pool.size=50").lines();
+    assert_eq!(next, ["fleet: pool.size version 3"], "version 2 came with the verdict");
     let none = catena(&broker, "rollout --topic fleet reject other");
     assert_eq!(none.refusal(), "there is no rollout other");
 }

@@ -3,6 +3,7 @@
 //! What must always hold: everything is done by records in the canary partition, as any producer could write them; the broker checks them.
 
 mod figures;
+mod live;
 mod show;
 mod standing;
 mod start;

@@ -6,6 +6,7 @@ use catena_protocol::client::StoredRecord;
 
 use super::super::log::{CANARY, CONTROL, Entry};
 use super::figures;
+use super::live::{Live, Presence, Told};
 use super::standing::{State, standings};
 use super::start::{changes, metric};
 
@@ -119,4 +120,20 @@ fn figures_are_a_table_and_unknown_ones_are_printed_as_they_stand() {
     assert_eq!(cells.iter().map(|cell| cell.trim()).collect::<Vec<_>>(), expected);
     assert_eq!(written(r#"{"other":1}"#), "{\"other\":1}\n");
     assert_eq!(written("null"), "");
+}
+
+#[test]
+fn what_the_broker_tells_is_read_and_what_it_does_not_tell_is_not_missed() {
+    let live = r#"{"rollout":"r","status":"waiting","why":"it begins at once","seconds":0}"#;
+    let waits = |told: Option<Told>| told.and_then(|told| told.of("r").and_then(Live::missing));
+    assert_eq!(waits(Told::read(&format!("[{live}]"))), Some("it begins at once".to_owned()));
+    let of_fleet = format!(r#"{{"rollouts":[{live}],"instances":{{"control":{{"reporting":3,"silent":1}}}}}}"#);
+    let told = Told::read(&of_fleet).expect("read");
+    assert_eq!(told.instances["control"], Presence { reporting: 3, silent: 1 });
+    assert_eq!(waits(Some(told)), Some("it begins at once".to_owned()));
+    let running = r#"[{"rollout":"r","figures":{"metrics":[],"verdict":{"verdict":"undecided","why":"samples"}}}]"#;
+    assert_eq!(waits(Told::read(running)), Some("samples".to_owned()));
+    for other in ["", "7", "[7]", "null", "{", r#"{"rollouts":7}"#] {
+        assert_eq!(waits(Told::read(other)), None, "{other}");
+    }
 }
