@@ -35,9 +35,9 @@ fn produce_parts_measure_broker_and_ceilings() {
 
 #[test]
 fn the_other_parts_measure_the_broker_alone() {
-    let parts = [Part::Consume, Part::Cold, Part::Latency, Part::Restart, Part::Start];
+    let parts = [Part::Consume, Part::Cold, Part::Latency, Part::Restart, Part::Start, Part::Config, Part::Rollouts];
     let samples = measure(&parts, &[System::Catena, System::Ceiling]);
-    assert_eq!((rows(&samples, System::Catena), rows(&samples, System::Ceiling)), (19, 0));
+    assert_eq!((rows(&samples, System::Catena), rows(&samples, System::Ceiling)), (28, 0));
 }
 
 #[test]

@@ -65,6 +65,14 @@ pub enum Measure {
     LoadedResident,
     /// The same without mapped files.
     LoadedAnonymous,
+    /// The slowest of 50 changes of a topic's limit, from the request to the first batch that is refused for it.
+    ConfigEffect,
+    /// Process start after `kill -9` to first acknowledged record, with so many records of configuration.
+    ConfigStart(i32),
+    /// Produce while so many rollouts run: CPU-seconds per GiB.
+    RolloutsProduceCpu(i32),
+    /// Consume while so many rollouts run: CPU-seconds per GiB.
+    RolloutsConsumeCpu(i32),
 }
 
 /// A figure of one round.
@@ -110,6 +118,13 @@ impl Measure {
         if let Self::Restart(mib) = self {
             return (format!("restart after `kill -9`, {} GiB", mib as f64 / 1024.0), "ms");
         }
+        if let Self::ConfigStart(n) = self {
+            return (format!("restart, {n} records of configuration"), "ms");
+        }
+        if let Self::RolloutsProduceCpu(n) | Self::RolloutsConsumeCpu(n) = self {
+            let (what, unit) = self.title_of_kind();
+            return (format!("{what} with {n} rollouts, CPU"), unit);
+        }
         let (title, unit) = self.title_of_kind();
         (title.to_owned(), unit)
     }
@@ -143,7 +158,20 @@ impl Measure {
             Self::IdleResident => ("resident memory, idle", "MiB"),
             Self::IdleAnonymous => ("the same without mapped files, idle", "MiB"),
             Self::LoadedResident => ("resident memory, after load", "MiB"),
+            Self::ConfigEffect => ("change of a setting to its effect, slowest", "ms"),
+            Self::ConfigStart(_) => ("", "ms"),
+            Self::RolloutsProduceCpu(_) => ("produce 1 KiB", "s/GiB"),
+            Self::RolloutsConsumeCpu(_) => ("consume, warm", "s/GiB"),
             Self::LoadedAnonymous => ("the same without mapped files, after load", "MiB"),
+        }
+    }
+
+    /// What it is called where others are held against it.
+    fn short_title(self) -> String {
+        match self {
+            Self::ProduceRate(n) | Self::ProduceP99(n) => format!("{n} partitions"),
+            Self::RolloutsProduceCpu(n) | Self::RolloutsConsumeCpu(n) => format!("{n} rollouts"),
+            _ => self.title().0,
         }
     }
 
@@ -165,6 +193,9 @@ impl Measure {
             Self::Restart(_) => vec![at_most(1000.0, Against::Number)],
             Self::Start => vec![at_most(50.0, Against::Number)],
             Self::IdleResident => vec![at_most(20.0, Against::Number)],
+            Self::ConfigEffect => vec![at_most(50.0, Against::Number)],
+            Self::RolloutsProduceCpu(1 | 10) => vec![at_most(1.01, Against::Own(Self::RolloutsProduceCpu(0)))],
+            Self::RolloutsConsumeCpu(1 | 10) => vec![at_most(1.01, Against::Own(Self::RolloutsConsumeCpu(0)))],
             _ => Vec::new(),
         }
     }
@@ -185,7 +216,7 @@ impl Goal {
         let (whose, yardstick) = match self.against {
             Against::Number => (String::new(), Some(1.0)),
             Against::System(system) => (format!(" × {system}"), figure(system, row)),
-            Against::Own(other) => (format!(" × {FEW_PARTITIONS} partitions"), figure(System::Catena, other)),
+            Against::Own(other) => (format!(" × {}", other.short_title()), figure(System::Catena, other)),
         };
         let sign = if self.at_most { "≤" } else { "≥" };
         let met = ours.zip(yardstick).map(|(ours, yardstick)| {

@@ -71,6 +71,8 @@ pub struct Sizes {
     pub settle: Duration,
     /// Data that a restart finds, MiB.
     pub restart_mib: Vec<u64>,
+    /// Records of configuration that a start finds.
+    pub config_records: i32,
 }
 
 impl Default for Sizes {
@@ -87,6 +89,7 @@ impl Default for Sizes {
             alone: Duration::from_secs(10),
             settle: Duration::from_secs(20),
             restart_mib: vec![1 << 10, 10 << 10, 40 << 10],
+            config_records: 100_000,
         }
     }
 }
@@ -106,6 +109,7 @@ impl Sizes {
             alone: Duration::from_millis(500),
             settle: Duration::from_millis(100),
             restart_mib: vec![32, 64],
+            config_records: 2_000,
         }
     }
 }

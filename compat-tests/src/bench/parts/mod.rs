@@ -1,6 +1,7 @@
 //! What can be measured. Each part is one file and starts its own programs.
 
 mod cold;
+mod config;
 mod consume;
 mod latency;
 mod produce;
@@ -39,11 +40,15 @@ pub enum Part {
     Restart,
     /// Start to first record; memory.
     Start,
+    /// Changes of configuration.
+    Config,
+    /// Produce and consume while rollouts run.
+    Rollouts,
 }
 
 impl Part {
     /// All of them, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Produce,
         Self::Partitions,
         Self::Small,
@@ -53,6 +58,8 @@ impl Part {
         Self::Latency,
         Self::Restart,
         Self::Start,
+        Self::Config,
+        Self::Rollouts,
     ];
 
     /// What it is called on the command line.
@@ -67,6 +74,8 @@ impl Part {
             Self::Latency => "latency",
             Self::Restart => "restart",
             Self::Start => "start",
+            Self::Config => "config",
+            Self::Rollouts => "rollouts",
         }
     }
 
@@ -82,11 +91,16 @@ impl Part {
             Self::Latency => "end to end at 20,000 records of 1 KiB a second",
             Self::Restart => "from a start after kill -9 to the first acknowledged record, by size of the data",
             Self::Start => "from a start with an empty folder to the first acknowledged record; idle memory",
+            Self::Config => "from a change of a setting to its effect; start with many records of configuration",
+            Self::Rollouts => "produce and consume with no, one and ten rollouts",
         }
     }
 
     /// Whether it says anything about `system`.
     pub fn concerns(self, system: System) -> bool {
+        if matches!(self, Self::Config | Self::Rollouts) {
+            return system == System::Catena;
+        }
         system.is_broker() || matches!(self, Self::Produce | Self::Partitions | Self::Small | Self::Single)
     }
 
@@ -105,6 +119,8 @@ impl Part {
             Self::Latency => latency::part(bench),
             Self::Restart => restart::part(bench),
             Self::Start => start::part(bench),
+            Self::Config => config::part(bench),
+            Self::Rollouts => config::rollouts(bench),
         }
     }
 }
