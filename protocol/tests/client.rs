@@ -59,6 +59,7 @@ fn a_change_sets_what_has_a_value_and_deletes_what_has_none() {
     let changes = changes.map(|(name, value)| Alteration { name: name.into(), value: value.map(str::to_owned) });
     let (resource_type, resource_name, validate_only) = (4, "", true);
     let call = IncrementalAlterConfigs { resource_type, resource_name, changes: &changes, validate_only };
+    assert_is_request(&call);
     // Length, the fixed part of the header, the name with its length, no tagged fields.
     let mut body = frame(&call, CORRELATION, "me").expect("can be said").slice(LENGTH_BYTES + RequestHeader::LEN + 5..);
     let read = kafka::IncrementalAlterConfigsRequest::decode(&mut body, 1).expect("a request");

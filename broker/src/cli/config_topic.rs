@@ -9,13 +9,15 @@ use catena_broker::config::record::{ANONYMOUS, Author, FORMAT, PlainKey, Record,
 use catena_protocol::client::CreateTopic;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::ServerArgs;
 use super::client::Client;
 use super::connection::CLIENT_ID;
 use super::error::CliError;
 use super::log::{self, CONTROL, Entry};
 use super::notation::{self, Assignment};
+use super::table::Table;
+use super::{ServerArgs, config};
 
 /// Control, canary and reports.
 const PARTITIONS: i32 = 3;
@@ -43,6 +45,31 @@ enum Command {
     Set(Set),
     /// Take values of a config topic away.
     Unset(Unset),
+    /// What rules in a config topic.
+    Get {
+        /// The topic.
+        topic: String,
+        /// One JSON object per line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Who changed what in a config topic, when, why and by which verdict; the newest last.
+    History(History),
+}
+
+/// `catena config-topic history`.
+#[derive(Debug, Args)]
+struct History {
+    /// The topic.
+    topic: String,
+    /// Only of this setting.
+    setting: Option<String>,
+    /// Only so many, the newest.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// One JSON object per line.
+    #[arg(long)]
+    json: bool,
 }
 
 /// `catena config-topic set`.
@@ -84,6 +111,11 @@ impl ConfigTopic {
             Command::Unset(Unset { topic, settings, reason }) => {
                 set(&mut client, &topic, settings.into_iter().map(|name| (name, None)).collect(), reason, out)
             }
+            Command::Get { topic, json } => get(&mut client, &topic, json, out),
+            Command::History(History { topic, setting, limit, json }) => {
+                let about = config::About { setting, ..config::About::default() };
+                config::tell(&mut client, &topic, &about, limit, json, out)
+            }
         }
     }
 }
@@ -105,12 +137,13 @@ fn set(
     reason: Option<String>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let versions = versions(&log::read(client, topic, CONTROL)?);
+    let control = log::read(client, topic, CONTROL)?;
+    let standing = standing(&control);
     let now = Timestamp::now();
     let records: Vec<_> = values
         .into_iter()
         .map(|(setting, value)| {
-            let version = versions.get(&setting).copied().unwrap_or(0).saturating_add(1);
+            let version = standing.get(setting.as_str()).map_or(0, |said| said.version).saturating_add(1);
             (setting, SettingValue { version, ..signed(value, now, reason.clone()) })
         })
         .collect();
@@ -129,13 +162,27 @@ fn signed(value: Option<String>, time: Timestamp, reason: Option<String>) -> Set
     SettingValue { v: FORMAT, value, version: 0, time, author, reason, topic_id: None, rollout: None }
 }
 
-/// The version in which each setting stands.
-fn versions(control: &[Entry]) -> BTreeMap<String, u64> {
-    let mut versions = BTreeMap::new();
-    for entry in control {
-        if let Ok(Record::Plain(key, Some(value))) = &entry.content {
-            versions.insert(key.setting.clone(), value.version);
+/// The last that was said of each setting; settings that were taken away keep their versions.
+fn standing(control: &[Entry]) -> BTreeMap<&str, &SettingValue> {
+    let plain = control.iter().filter_map(|entry| match &entry.content {
+        Ok(Record::Plain(key, Some(value))) => Some((key.setting.as_str(), value)),
+        _ => None,
+    });
+    plain.collect()
+}
+
+fn get(client: &mut Client, topic: &str, json: bool, out: &mut dyn Write) -> Result<(), CliError> {
+    let control = log::read(client, topic, CONTROL)?;
+    let ruling =
+        standing(&control).into_iter().filter_map(|(setting, said)| Some((setting, said.value.as_ref()?, said)));
+    let mut table = Table::new(&["SETTING", "VALUE", "VERSION", "SINCE", "WHO"]);
+    for (setting, value, said) in ruling {
+        if json {
+            let line = json!({"setting": setting, "value": value, "version": said.version, "time": said.time, "author": said.author});
+            writeln!(out, "{line}")?;
         }
+        let (version, since) = (said.version.to_string(), config::moment(said.time));
+        table.push([setting.to_owned(), value.clone(), version, since, config::who(Some(&said.author))]);
     }
-    versions
+    if json { Ok(()) } else { Ok(table.write_or("nothing is set", out)?) }
 }

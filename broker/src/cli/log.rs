@@ -3,8 +3,6 @@
 //! What must always hold: nothing is left out: what cannot be understood is listed as that, with its key.
 
 use catena_broker::config::record::{Author, Key, Record};
-use catena_broker::config::resource::Resource;
-use catena_broker::rollout::record::Rollout;
 use catena_protocol::client::StoredRecord;
 use jiff::Timestamp;
 
@@ -66,13 +64,6 @@ impl Entry {
             _ => None,
         }
     }
-}
-
-/// Whether a rollout tries something of a setting of a resource (of any setting when none is named).
-pub fn concerns(rollout: &Rollout, resource: &Resource, setting: Option<&str>) -> bool {
-    rollout.changes.iter().any(|change| {
-        change.resource().as_ref() == Some(resource) && setting.is_none_or(|setting| setting == change.setting)
-    })
 }
 
 /// Reads a partition of a config topic; nothing when there is no such topic yet.

@@ -21,6 +21,14 @@ fn a_config_topic_is_made_and_written() {
     assert_eq!(second, ["fleet: pool.size version 2"]);
     let third = catena(&broker, "config-topic unset fleet pool.size").lines();
     assert_eq!(third, ["fleet: pool.size version 3"]);
+    let ruling = catena(&broker, "config-topic get fleet").lines();
+    assert_eq!(ruling.len(), 2, "{ruling:?}");
+    assert!(ruling[1].starts_with("mode fast 1 ") && ruling[1].ends_with("User:ANONYMOUS (catena-cli)"), "{ruling:?}");
+    let told = catena(&broker, "config-topic history fleet pool.size --json").objects();
+    let change = |at: usize| (told[at]["version"].as_u64(), told[at]["from"].as_str(), told[at]["to"].as_str());
+    assert_eq!(change(0), (Some(1), None, Some("20")));
+    assert_eq!(change(1), (Some(2), Some("20"), Some("30")));
+    assert_eq!(change(2), (Some(3), Some("30"), None));
     let nowhere = catena(&broker, "config-topic set nowhere a=1");
     assert_eq!(nowhere.refusal(), "there is no topic nowhere");
 }

@@ -32,6 +32,8 @@ fn a_rollout_is_approved_by_hand_and_the_history_tells_it() {
     let broker = Running::start();
     catena(&broker, "rollout start r broker fetch.max.bytes=9000000 --share 20 --reason try").lines();
     eventually_is(&broker, "running");
+    let told = || catena(&broker, "rollout show r").lines();
+    eventually("figures are told", || told().iter().any(|line| line.starts_with("latency_p99 ")));
     catena(&broker, "rollout pause r").lines();
     eventually_is(&broker, "paused");
     catena(&broker, "rollout resume r").lines();

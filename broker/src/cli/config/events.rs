@@ -3,15 +3,15 @@
 //! What must always hold: a value that no record tells is said to be unknown, never guessed; events are in the order of their times, those
 //! of one partition in the order of their offsets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use catena_broker::config::record::{Author, Key, Outcome, Record, SettingKey, SettingValue};
+use catena_broker::config::record::{Author, Key, Outcome, Record, SettingKey, SettingValue, Verdict};
 use catena_broker::config::resource::Resource;
 use catena_broker::rollout::record::Rollout;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::log::{self, Entry};
+use super::super::log::Entry;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +33,8 @@ pub struct Event {
 pub enum What {
     /// A setting got a value, or lost it.
     Changed {
-        /// Of which resource.
-        key: SettingKey,
+        /// Which setting.
+        subject: Subject,
         /// The value before.
         from: Before,
         /// The value from then on, and all that is said about it.
@@ -44,8 +44,8 @@ pub enum What {
     },
     /// A setting's record was removed, because its resource went away.
     Removed {
-        /// Of which resource.
-        key: SettingKey,
+        /// Which setting.
+        subject: Subject,
         /// The value before.
         from: Before,
     },
@@ -57,6 +57,15 @@ pub enum What {
     Decided(String, Outcome, String),
     /// A record that this command does not understand.
     NotUnderstood(Option<Key>, String),
+}
+
+/// A setting: of a resource, or of a user's config topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// The resource; none in a user's config topic.
+    pub resource: Option<Resource>,
+    /// The setting.
+    pub setting: String,
 }
 
 /// The value before a change.
@@ -100,16 +109,19 @@ pub struct About {
 
 /// The events about something, oldest first.
 pub fn events(entries: &[Entry], about: &About) -> Vec<Event> {
-    let mut before: BTreeMap<&SettingKey, &SettingValue> = BTreeMap::new();
+    let mut before: BTreeMap<Subject, &SettingValue> = BTreeMap::new();
     let mut events = Vec::new();
-    let rollouts = rollouts_of(entries, about);
+    let (rollouts, verdicts) = (rollouts_of(entries, about), verdicts(entries));
     for entry in entries {
-        let what = what(entry, &before, entries);
-        if let Ok(Record::Setting(key, value)) = &entry.content {
-            match value {
-                Some(value) => before.insert(key, value),
-                None => before.remove(key),
-            };
+        let change = change(entry);
+        let what = match &change {
+            Some((subject, value)) => changed(entry.offset, subject, *value, before.get(subject).copied(), &verdicts),
+            None => other(entry),
+        };
+        match change {
+            Some((subject, Some(value))) => drop(before.insert(subject, value)),
+            Some((subject, None)) => drop(before.remove(&subject)),
+            None => {}
         }
         if about.includes(&what, &rollouts) {
             let author = entry.author().cloned();
@@ -132,25 +144,45 @@ fn in_order(events: Vec<Event>) -> Vec<Event> {
     timed.into_iter().map(|(_, event)| event).collect()
 }
 
-fn what(entry: &Entry, before: &BTreeMap<&SettingKey, &SettingValue>, entries: &[Entry]) -> What {
-    match &entry.content {
-        Ok(Record::Setting(key, Some(to))) => What::Changed {
-            key: key.clone(),
-            from: before_change(before.get(key).copied(), to),
+/// The setting and its new value, if a record is about one.
+fn change(entry: &Entry) -> Option<(Subject, Option<&SettingValue>)> {
+    match entry.content.as_ref().ok()? {
+        Record::Setting(key, value) => Some((Subject::of(key), value.as_ref())),
+        Record::Plain(key, value) => Some((Subject { resource: None, setting: key.setting.clone() }, value.as_ref())),
+        _ => None,
+    }
+}
+
+fn changed(
+    offset: i64,
+    subject: &Subject,
+    to: Option<&SettingValue>,
+    known: Option<&SettingValue>,
+    verdicts: &Verdicts<'_>,
+) -> What {
+    let subject = subject.clone();
+    match to {
+        Some(to) => What::Changed {
+            subject,
+            from: before_change(known, to),
             to: to.clone(),
-            verdict: to.rollout.as_ref().and_then(|rollout| verdict_near(entries, rollout, entry.offset)),
+            verdict: to.rollout.as_ref().and_then(|rollout| nearest(verdicts, rollout, offset)),
         },
-        Ok(Record::Setting(key, None)) => {
-            let known = before.get(key).copied();
-            What::Removed { key: key.clone(), from: known.map_or(Before::Unknown, value_before) }
-        }
+        None => What::Removed { subject, from: known.map_or(Before::Unknown, value_before) },
+    }
+}
+
+/// What a record says that is not about a setting.
+fn other(entry: &Entry) -> What {
+    let not_understood = |problem| What::NotUnderstood(entry.key.clone(), problem);
+    match &entry.content {
         Ok(Record::Rollout(name, Some(rollout))) => What::Rollout(name.clone(), rollout.clone()),
         Ok(Record::Rollout(name, None)) => What::RolloutEnded(name.clone()),
         Ok(Record::Verdict(name, Some(verdict))) => What::Decided(name.clone(), verdict.verdict, verdict.why.clone()),
-        Ok(Record::Newer(format)) => What::NotUnderstood(entry.key.clone(), format!("format {format}, not understood")),
-        Ok(Record::Plain(..)) => What::NotUnderstood(entry.key.clone(), "a setting of no resource".to_owned()),
-        Ok(Record::Verdict(_, None)) => What::NotUnderstood(entry.key.clone(), "a verdict was removed".to_owned()),
-        Err(error) => What::NotUnderstood(entry.key.clone(), error.clone()),
+        Ok(Record::Verdict(_, None)) => not_understood("a verdict was removed".to_owned()),
+        Ok(Record::Newer(format)) => not_understood(format!("format {format}, not understood")),
+        Ok(Record::Setting(..) | Record::Plain(..)) => not_understood(String::new()),
+        Err(error) => not_understood(error.clone()),
     }
 }
 
@@ -169,44 +201,70 @@ fn value_before(value: &SettingValue) -> Before {
     value.value.clone().map_or(Before::NotSet, Before::Value)
 }
 
+/// Verdicts by their rollouts' names, each with its offset.
+type Verdicts<'a> = BTreeMap<&'a str, Vec<(i64, &'a Verdict)>>;
+
+fn verdicts(entries: &[Entry]) -> Verdicts<'_> {
+    let mut verdicts = Verdicts::new();
+    for entry in entries {
+        if let Ok(Record::Verdict(name, Some(verdict))) = &entry.content {
+            verdicts.entry(name).or_default().push((entry.offset, verdict));
+        }
+    }
+    verdicts
+}
+
 /// The verdict that brought a value: the one of the rollout's name that stands nearest; both are in one batch.
-fn verdict_near(entries: &[Entry], rollout: &str, offset: i64) -> Option<(Outcome, String)> {
-    let verdicts = entries.iter().filter_map(|entry| match &entry.content {
-        Ok(Record::Verdict(name, Some(verdict))) if name == rollout => Some((entry.offset, verdict)),
-        _ => None,
-    });
-    let nearest = verdicts.min_by_key(|(at, _)| at.abs_diff(offset));
-    nearest.map(|(_, verdict)| (verdict.verdict, verdict.why.clone()))
+fn nearest(verdicts: &Verdicts<'_>, rollout: &str, offset: i64) -> Option<(Outcome, String)> {
+    let (_, verdict) = verdicts.get(rollout)?.iter().min_by_key(|(at, _)| at.abs_diff(offset))?;
+    Some((verdict.verdict, verdict.why.clone()))
 }
 
 /// The names of the rollouts that try something of what is asked about.
-fn rollouts_of<'a>(entries: &'a [Entry], about: &About) -> Vec<&'a str> {
-    let concerned = |entry: &'a Entry| match (&entry.content, &about.resource) {
-        (Ok(Record::Rollout(name, Some(rollout))), Some(resource)) => {
-            log::concerns(rollout, resource, about.setting.as_deref()).then_some(name.as_str())
+fn rollouts_of<'a>(entries: &'a [Entry], about: &About) -> BTreeSet<&'a str> {
+    let concerned = |entry: &'a Entry| match &entry.content {
+        Ok(Record::Rollout(name, Some(rollout))) => about.concerns(rollout).then_some(name.as_str()),
+        _ => {
+            let (subject, value) = change(entry)?;
+            value.filter(|_| about.is_about(&subject))?.rollout.as_deref()
         }
-        (Ok(Record::Setting(key, Some(value))), _) if about.is_about(key) => value.rollout.as_deref(),
-        _ => None,
     };
     entries.iter().filter_map(concerned).collect()
 }
 
+impl Subject {
+    fn of(key: &SettingKey) -> Self {
+        Self { resource: Some(key.resource()), setting: key.setting.clone() }
+    }
+}
+
 impl About {
-    fn is_about(&self, key: &SettingKey) -> bool {
-        self.resource.as_ref().is_none_or(|resource| *resource == key.resource())
-            && self.setting.as_ref().is_none_or(|setting| *setting == key.setting)
+    fn is_about(&self, subject: &Subject) -> bool {
+        (self.resource.is_none() || self.resource == subject.resource)
+            && self.setting.as_ref().is_none_or(|setting| *setting == subject.setting)
     }
 
-    fn includes(&self, what: &What, rollouts: &[&str]) -> bool {
-        if self.resource.is_none() {
+    /// Whether a rollout tries something of what is asked about.
+    fn concerns(&self, rollout: &Rollout) -> bool {
+        rollout
+            .changes
+            .iter()
+            .any(|tried| self.is_about(&Subject { resource: tried.resource(), setting: tried.setting.clone() }))
+    }
+
+    fn includes(&self, what: &What, rollouts: &BTreeSet<&str>) -> bool {
+        if self.resource.is_none() && self.setting.is_none() {
             return true;
         }
         match what {
-            What::Changed { key, .. } | What::Removed { key, .. } => self.is_about(key),
+            What::Changed { subject, .. } | What::Removed { subject, .. } => self.is_about(subject),
             What::Rollout(name, _) | What::RolloutEnded(name) | What::Decided(name, ..) => {
-                rollouts.contains(&name.as_str())
+                rollouts.contains(name.as_str())
             }
-            What::NotUnderstood(Some(Key::Setting(key)), _) => self.is_about(key),
+            What::NotUnderstood(Some(Key::Setting(key)), _) => self.is_about(&Subject::of(key)),
+            What::NotUnderstood(Some(Key::Plain(key)), _) => {
+                self.is_about(&Subject { resource: None, setting: key.setting.clone() })
+            }
             What::NotUnderstood(..) => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use catena_broker::config::record::{Author, Key, Outcome, SettingKey};
+use catena_broker::config::record::{Author, Key, Outcome};
 use catena_broker::config::resource::Resource;
 use catena_broker::rollout::record::{Rollout, Tried, Wanted};
 use clap::Args;
@@ -13,7 +13,7 @@ use super::super::client::Client;
 use super::super::error::CliError;
 use super::super::table::Table;
 use super::super::{log, notation};
-use super::events::{About, Before, Event, What, events};
+use super::events::{About, Before, Event, Subject, What, events};
 
 /// `catena config history`.
 #[derive(Debug, Args)]
@@ -33,12 +33,24 @@ pub struct History {
 
 impl History {
     pub fn run(self, client: &mut Client, out: &mut dyn Write) -> Result<(), CliError> {
-        let entries = log::read_both(client, log::CONFIG_TOPIC)?;
-        let happened = events(&entries, &About { resource: self.resource, setting: self.setting });
-        let left_out = self.limit.map_or(0, |limit| happened.len().saturating_sub(limit));
-        let shown = happened.get(left_out..).unwrap_or_default();
-        if self.json { lines(shown, out) } else { table(shown, out) }
+        let about = About { resource: self.resource, setting: self.setting };
+        tell(client, log::CONFIG_TOPIC, &about, self.limit, self.json, out)
     }
+}
+
+/// Tells what happened in a config topic: the newest so many events, or all.
+pub fn tell(
+    client: &mut Client,
+    topic: &str,
+    about: &About,
+    limit: Option<usize>,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let happened = events(&log::read_both(client, topic)?, about);
+    let left_out = limit.map_or(0, |limit| happened.len().saturating_sub(limit));
+    let shown = happened.get(left_out..).unwrap_or_default();
+    if json { lines(shown, out) } else { table(shown, out) }
 }
 
 fn table(events: &[Event], out: &mut dyn Write) -> Result<(), CliError> {
@@ -54,15 +66,15 @@ fn table(events: &[Event], out: &mut dyn Write) -> Result<(), CliError> {
 pub(super) fn told(what: &What) -> [String; 4] {
     let none = String::new;
     match what {
-        What::Changed { key, from, to, verdict } => {
+        What::Changed { subject, from, to, verdict } => {
             let change = format!("{} -> {}", from.shown(), to.value.as_deref().unwrap_or("(not set)"));
             let by_rollout = to.rollout.as_ref().map(|rollout| brought(rollout, verdict.as_ref()));
             let of_verdict = verdict.as_ref().map(|(_, why)| why);
             let reason = to.reason.clone().filter(|reason| Some(reason) != of_verdict);
             let why: Vec<String> = reason.into_iter().chain(by_rollout).collect();
-            [subject(key), change, to.version.to_string(), why.join("; ")]
+            [named(subject), change, to.version.to_string(), why.join("; ")]
         }
-        What::Removed { key, from } => [subject(key), format!("{} -> (removed)", from.shown()), none(), none()],
+        What::Removed { subject, from } => [named(subject), format!("{} -> (removed)", from.shown()), none(), none()],
         What::Rollout(name, rollout) => {
             let version = rollout.version.map(|version| version.to_string()).unwrap_or_default();
             [rollout_subject(name), state(rollout), version, rollout.reason.clone().unwrap_or_default()]
@@ -73,8 +85,9 @@ pub(super) fn told(what: &What) -> [String; 4] {
     }
 }
 
-fn subject(key: &SettingKey) -> String {
-    format!("{} {}", notation::written(&key.resource()), key.setting)
+fn named(subject: &Subject) -> String {
+    let Subject { resource, setting } = subject;
+    resource.as_ref().map_or_else(|| setting.clone(), |resource| format!("{} {setting}", notation::written(resource)))
 }
 
 fn rollout_subject(name: &str) -> String {
@@ -83,7 +96,8 @@ fn rollout_subject(name: &str) -> String {
 
 fn key_text(key: Option<&Key>) -> String {
     match key {
-        Some(Key::Setting(key)) => subject(key),
+        Some(Key::Setting(key)) => format!("{} {}", notation::written(&key.resource()), key.setting),
+        Some(Key::Plain(key)) => key.setting.clone(),
         Some(key) => String::from_utf8_lossy(&key.encode()).into_owned(),
         None => "(unknown key)".to_owned(),
     }
@@ -150,14 +164,14 @@ fn lines(events: &[Event], out: &mut dyn Write) -> Result<(), CliError> {
 
 fn in_json(what: &What) -> Value {
     match what {
-        What::Changed { key, from, to, verdict } => json!({
-            "event": "changed", "resource": notation::written(&key.resource()), "setting": key.setting,
+        What::Changed { subject, from, to, verdict } => json!({
+            "event": "changed", "resource": subject.resource.as_ref().map(notation::written), "setting": subject.setting,
             "from": from.value(), "from_known": *from != Before::Unknown, "to": to.value, "version": to.version,
             "reason": to.reason, "topic_id": to.topic_id, "rollout": to.rollout,
             "verdict": verdict.as_ref().map(|(outcome, why)| json!({"verdict": outcome, "why": why})),
         }),
-        What::Removed { key, from } => json!({
-            "event": "removed", "resource": notation::written(&key.resource()), "setting": key.setting,
+        What::Removed { subject, from } => json!({
+            "event": "removed", "resource": subject.resource.as_ref().map(notation::written), "setting": subject.setting,
             "from": from.value(), "from_known": *from != Before::Unknown,
         }),
         What::Rollout(name, record) => json!({"event": "rollout", "rollout": name, "record": record}),

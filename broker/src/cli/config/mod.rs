@@ -9,7 +9,8 @@ mod past;
 #[cfg(test)]
 mod tests;
 
-pub use history::{moment, tried, who};
+pub use events::About;
+pub use history::{moment, tell, tried, who};
 
 use std::io::Write;
 
