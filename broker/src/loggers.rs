@@ -21,7 +21,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 pub const ROOT: &str = "root";
 
 /// The modules that log; each can have a level of its own.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "catena_broker",
     "catena_broker::config",
     "catena_broker::dispatch",
