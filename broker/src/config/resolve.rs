@@ -19,6 +19,8 @@ const LOAD_FACTOR: &str = "log.cleaner.io.buffer.load.factor";
 const PER_IP_OVERRIDES: &str = "max.connections.per.ip.overrides";
 /// Memory that a key takes, bytes.
 const DEDUPE_BYTES_PER_KEY: u64 = 24;
+/// More threads than any system should be asked for.
+const CLEANERS_MAX: usize = 1024;
 /// Each cleaner has more memory for keys than this, bytes.
 const DEDUPE_BYTES_MIN: u64 = 1 << 20;
 
@@ -26,6 +28,7 @@ const DEDUPE_BYTES_MIN: u64 = 1 << 20;
 pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError> {
     let (listeners, warnings) = listeners::resolve(&settings)?;
     let data_dirs = data_dirs(&settings)?;
+    check_idle_time(&settings)?;
     let config = Config {
         node_id: node_id(&settings)?,
         rack: settings.text("broker.rack")?.map(str::to_owned),
@@ -115,6 +118,21 @@ fn net(settings: &Settings) -> Result<NetConfig, ConfigError> {
     })
 }
 
+/// As `KafkaConfig.validateValues`: it also keeps a broker from closing every connection at once.
+fn check_idle_time(settings: &Settings) -> Result<(), ConfigError> {
+    const NAME: &str = "connections.max.idle.ms";
+    let (idle_ms, delay_ms): (i64, i64) =
+        (settings.number(NAME)?, settings.number("connection.failed.authentication.delay.ms")?);
+    if idle_ms < 0 || delay_ms < idle_ms {
+        return Ok(());
+    }
+    let reason = format!(
+        "connection.failed.authentication.delay.ms={delay_ms} should always be less than {NAME}={idle_ms} \
+         to prevent failed authentication responses from timing out"
+    );
+    Err(refuse(settings, NAME, &reason)?)
+}
+
 /// As `KafkaConfig.validateValues`.
 fn connections_per_ip(settings: &Settings) -> Result<usize, ConfigError> {
     const NAME: &str = "max.connections.per.ip";
@@ -202,6 +220,9 @@ fn cleaner(settings: &Settings) -> Result<CleanerOptions, ConfigError> {
     let bytes = options.dedupe_buffer_bytes / (options.threads as u64).max(1);
     if bytes <= DEDUPE_BYTES_MIN || options.threads == 0 {
         return Err(refuse(settings, DEDUPE_BUFFER, "must be at least 1MB per cleaner thread.")?);
+    }
+    if options.threads > CLEANERS_MAX {
+        return Err(refuse(settings, "log.cleaner.threads", &format!("Value must be no more than {CLEANERS_MAX}"))?);
     }
     // Without room for a key no log could ever be compacted again.
     let keys = (bytes / DEDUPE_BYTES_PER_KEY) as f64 * options.dedupe_load_factor;

@@ -108,6 +108,12 @@ fn a_bad_value_is_refused_with_name_value_and_reason() {
              yet; clients would be less protected than the value says.",
         ),
         (
+            "connections.max.idle.ms=100",
+            "Invalid value 100 for configuration connections.max.idle.ms: \
+             connection.failed.authentication.delay.ms=100 should always be less than connections.max.idle.ms=100 \
+             to prevent failed authentication responses from timing out",
+        ),
+        (
             "log.cleaner.io.buffer.load.factor=0",
             "Invalid value 0.0 for configuration log.cleaner.io.buffer.load.factor: \
              Value must be above 0, by a key at least, and no more than 1",

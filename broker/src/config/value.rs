@@ -62,7 +62,8 @@ fn check_kind(kind: Kind, text: &str) -> Result<(), String> {
         Kind::Short => text.parse::<i16>().is_ok(),
         Kind::Int => text.parse::<i32>().is_ok(),
         Kind::Long => text.parse::<i64>().is_ok(),
-        Kind::Double => text.parse::<f64>().is_ok(),
+        // Java takes NaN for a number; it is above and below nothing.
+        Kind::Double => text.parse::<f64>().is_ok_and(|number| !number.is_nan()),
         Kind::String | Kind::List | Kind::Password | Kind::Class => true,
     };
     if is_number { Ok(()) } else { Err(format!("Not a number of type {}", kind.name())) }
@@ -120,6 +121,7 @@ mod tests {
         ("max.message.bytes", "", "Not a number of type INT"),
         ("min.cleanable.dirty.ratio", "1.5", "Value must be no more than 1"),
         ("min.cleanable.dirty.ratio", "x", "Not a number of type DOUBLE"),
+        ("min.cleanable.dirty.ratio", "NaN", "Not a number of type DOUBLE"),
         ("preallocate", "maybe", "Expected value to be either true or false"),
         ("preallocate", "TRUE", ""),
         ("segment.bytes", "10", "Value must be at least 1048576"),

@@ -16,7 +16,7 @@ fn is_served(connection: &mut Connection) -> bool {
 pub fn idle(setting: Setting) {
     let scene = Scene::start(&[]);
     let mut silent = scene.running.connect();
-    scene.set(setting, "100");
+    scene.set(setting, "120");
     assert!(silent.is_closed_by(Instant::now() + SOON));
     let mut another = scene.running.connect();
     assert!(another.is_closed_by(Instant::now() + SOON));

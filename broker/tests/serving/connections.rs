@@ -47,7 +47,7 @@ fn an_unknown_api_and_an_unsupported_version_close_the_connection() {
 
 #[test]
 fn silence_and_half_a_frame_are_closed_after_the_idle_time() {
-    let running = Running::start_with(&["connections.max.idle.ms=100"]);
+    let running = Running::start_with(&["connections.max.idle.ms=120"]);
     for bytes in [&[][..], &[0, 0], &[0, 0, 1, 0, 7, 7]] {
         let mut stream = TcpStream::connect(running.address()).unwrap();
         stream.write_all(bytes).unwrap();
