@@ -20,6 +20,8 @@ mod group;
 pub mod logger;
 mod ops;
 pub mod request;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub use error::AlterError;
