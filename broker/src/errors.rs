@@ -281,9 +281,10 @@ pub fn logger(rule: &LoggerRule) -> ErrorCode {
 fn alteration(error: &AlterError) -> ErrorCode {
     match error {
         AlterError::NotAList { .. } | AlterError::TooLong { .. } | AlterError::Value(_) => ErrorCode::InvalidConfig,
-        AlterError::RemarkNotSet(_) | AlterError::NotAVersion(_) | AlterError::VersionOfSeveral => {
-            ErrorCode::InvalidRequest
-        }
+        AlterError::RemarkNotSet(_)
+        | AlterError::NotAVersion(_)
+        | AlterError::VersionOfSeveral
+        | AlterError::LongName(_) => ErrorCode::InvalidRequest,
         AlterError::OtherVersion { .. } => ErrorCode::InvalidUpdateVersion,
         AlterError::Topic(rule) => altered_topic(rule),
         AlterError::Broker(rule) => altered_broker(rule),

@@ -21,7 +21,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 pub const ROOT: &str = "root";
 
 /// The modules that log; each can have a level of its own.
-const NAMES: [&str; 12] = [
+const NAMES: &[&str] = &[
     "catena_broker",
     "catena_broker::config",
     "catena_broker::dispatch",
@@ -78,13 +78,13 @@ pub fn install(directives: &str, colours: bool) {
 
 /// The logger of that name.
 pub fn named(name: &str) -> Option<&'static str> {
-    [ROOT].iter().chain(&NAMES).find(|known| **known == name).copied()
+    [ROOT].iter().chain(NAMES).find(|known| **known == name).copied()
 }
 
 /// All loggers with the levels they log by.
 pub fn levels() -> Vec<(&'static str, Level)> {
     let levels = locked();
-    [ROOT].iter().chain(&NAMES).map(|name| (*name, levels.of(name))).collect()
+    [ROOT].iter().chain(NAMES).map(|name| (*name, levels.of(name))).collect()
 }
 
 /// Gives loggers levels, at once; `None` gives a logger that of the one above it.

@@ -3,7 +3,7 @@
 //!
 //! Source: Apache Kafka, `ConfigAdminManager`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use catena_protocol::error_code::ErrorCode;
 use kafka_protocol::protocol::StrBytes;
@@ -75,7 +75,7 @@ pub async fn alter(
     manner: Manner,
     only_check: bool,
 ) -> Vec<Outcome> {
-    let repeated = repeated(&wanted);
+    let repeated = repeated(broker, &wanted);
     let mut decided = Vec::with_capacity(wanted.len());
     let mut alterations = Vec::new();
     for (one, is_repeated) in wanted.into_iter().zip(repeated) {
@@ -138,12 +138,16 @@ fn canonical(broker: &Broker, kind: ResourceKind, name: &str) -> String {
     }
 }
 
-/// For each resource, whether it appears more than once.
-fn repeated(wanted: &[Wanted]) -> Vec<bool> {
-    let mut seen = HashSet::new();
-    let key = |one: &Wanted| (one.type_id, one.name.clone());
-    let repeated: HashSet<_> = wanted.iter().map(key).filter(|key| !seen.insert(key.clone())).collect();
-    wanted.iter().map(|one| repeated.contains(&key(one))).collect()
+/// For each resource, whether it appears more than once, by whatever name.
+fn repeated(broker: &Broker, wanted: &[Wanted]) -> Vec<bool> {
+    let key = |one: &Wanted| {
+        let name = kind(one.type_id).map(|kind| canonical(broker, kind, &one.name));
+        (one.type_id, name.unwrap_or_else(|| one.name.to_string()))
+    };
+    let keys: Vec<_> = wanted.iter().map(key).collect();
+    let mut count = HashMap::new();
+    keys.iter().for_each(|key| *count.entry(key).or_insert(0) += 1);
+    keys.iter().map(|key| count.get(key).is_some_and(|count| *count > 1)).collect()
 }
 
 fn outcome(answer: Result<(), AlterFailed>) -> Outcome {

@@ -43,6 +43,9 @@ pub enum AlterError {
         /// The length of its value.
         bytes: usize,
     },
+    /// A name that is longer than any is kept.
+    #[error("The name of the resource has {0} bytes, more than {max}", max = super::VALUE_BYTES_MAX)]
+    LongName(usize),
     /// A value of the wrong type or out of bounds.
     #[error(transparent)]
     Value(#[from] InvalidValue),

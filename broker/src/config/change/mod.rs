@@ -110,7 +110,7 @@ pub struct Plan {
     pub expected_version: Option<u64>,
 }
 
-/// Longest value that is kept, in bytes: the longest string of Kafka's protocol.
+/// Longest name or value that is kept, in bytes: the longest string of Kafka's protocol.
 pub const VALUE_BYTES_MAX: usize = 32_767;
 
 /// What an alteration comes to.
@@ -120,6 +120,9 @@ pub const VALUE_BYTES_MAX: usize = 32_767;
 pub fn plan(view: &View<'_>, alteration: &Alteration) -> Result<Plan, AlterError> {
     let asked = ops::without_remarks(&alteration.ask)?;
     let name = alteration.resource.name.as_str();
+    if name.len() > VALUE_BYTES_MAX {
+        return Err(AlterError::LongName(name.len()));
+    }
     let changes = match alteration.resource.kind {
         ResourceKind::Topic => topic::plan(view, name, &asked.ask),
         ResourceKind::Broker => broker::plan(view, name, &asked.ask),
