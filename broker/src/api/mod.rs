@@ -35,6 +35,7 @@ pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod operations;
 pub mod produce;
+pub mod produce_wait;
 pub mod record_errors;
 pub mod sync_group;
 pub mod wire;

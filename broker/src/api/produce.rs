@@ -25,22 +25,19 @@ use catena_protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
     TopicProduceResponse,
 };
-use catena_storage::{AppendError, AppendOrigin, Appended, CommitTicket, PartitionLog, StoreError, Topic};
+use catena_storage::{AppendError, AppendOrigin, Appended, PartitionLog, Topic};
 use kafka_protocol::protocol::StrBytes;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::produce_wait::{Ticket, Wait, answered, want};
 use super::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::config::intake::{self, Refused};
 use crate::errors;
-use crate::fleet::{self, owner::Fleet};
+use crate::fleet;
 use crate::rollout::arms::Seat;
-use crate::rollout::tally::Answered;
 use crate::topics::name;
 
-/// This API's key.
-const PRODUCE: i16 = 0;
 /// Codec id of zstd, and the version since which it is allowed.
 const ZSTD: i16 = 4;
 const ZSTD_SINCE: i16 = 7;
@@ -89,57 +86,6 @@ pub fn start(
             }
         }
         Outcome::Respond(response)
-    }
-}
-
-/// What is waited for, and where its answer stands in the response.
-struct Ticket {
-    topic: usize,
-    partition: usize,
-    wait: Wait,
-}
-
-/// A wait for durability. While partitions try something each is timed on its own: the slow do not count for the others.
-enum Wait {
-    Here(CommitTicket),
-    Timed(JoinHandle<Result<(), StoreError>>),
-}
-
-impl Wait {
-    fn timed(ticket: CommitTicket, seat: Seat, begun: Instant, bytes: usize) -> Self {
-        Self::Timed(tokio::spawn(async move {
-            let durable = ticket.durable().await;
-            seat.answered(answered(durable.is_err(), begun, bytes));
-            durable
-        }))
-    }
-
-    async fn until(self, deadline: Instant) -> Result<(), (ErrorCode, Option<String>)> {
-        let durable = async {
-            match self {
-                Self::Here(ticket) => ticket.durable().await,
-                Self::Timed(task) => {
-                    task.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string().into())))
-                }
-            }
-        };
-        match tokio::time::timeout_at(deadline, durable).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err((errors::store(&error), want(&error))),
-            Err(_) => Err((ErrorCode::RequestTimedOut, None)),
-        }
-    }
-}
-
-fn answered(failed: bool, begun: Instant, bytes: usize) -> Answered {
-    Answered { key: PRODUCE, failed, took: Some(begun.elapsed()), bytes }
-}
-
-/// A producer that has to wait for room should know; Kafka has no text here.
-fn want(error: &StoreError) -> Option<String> {
-    match error {
-        StoreError::Full | StoreError::NoFiles => Some(error.to_string()),
-        StoreError::Failed(_) => None,
     }
 }
 
@@ -219,21 +165,16 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// What is written into `__config` is looked at record by record.
+    /// What is written into `__config`, or a user's config topic, is looked at record by record.
     fn check_config(&self, topic: &Topic, index: i32, records: &Bytes) -> Result<(), Refusal> {
         if topic.name != name::CONFIG {
-            let fleet = self.broker.fleets.of(topic.id);
-            return fleet.map_or(Ok(()), |fleet| self.check_fleet(&fleet, index, records));
+            let Some(fleet) = self.broker.fleets.of(topic.id) else { return Ok(()) };
+            let check = || fleet::intake::check(&fleet, index, records);
+            return self.broker.heavy.run(check).map_err(Refusal::Config);
         }
         let known = self.broker.configs.known();
         known.written();
         let check = || intake::check(known, &self.broker.storage, index, records);
-        self.broker.heavy.run(check).map_err(Refusal::Config)
-    }
-
-    /// As is what is written into a user's config topic.
-    fn check_fleet(&self, fleet: &Fleet, index: i32, records: &Bytes) -> Result<(), Refusal> {
-        let check = || fleet::intake::check(fleet, index, records);
         self.broker.heavy.run(check).map_err(Refusal::Config)
     }
 

@@ -16,6 +16,9 @@ use crate::config::record::Record;
 use crate::config::state::{Changed, Side, State};
 use crate::internal_log::{self, Found};
 
+/// The name of the topic.
+pub const CONFIG: &str = "__config";
+
 /// Why a change is not kept.
 #[derive(Debug, Clone, Error)]
 pub enum NotKept {

@@ -110,7 +110,7 @@ impl Machine {
             return Some(Command::Forget { name: name.to_owned() });
         }
         let open = in_order(state);
-        self.runs.retain(|name, run| open.iter().any(|(open, standing)| open == name && standing.offset == run.offset));
+        self.runs.retain(|name, run| open.iter().any(|(open, standing)| open == name && run.is_of(standing)));
         let mut waiting = None;
         for (name, standing) in &open {
             match check(name, &standing.rollout) {
@@ -241,6 +241,12 @@ impl Run {
     fn new(offset: i64, unit: Unit, arm: Arm, trial: Trial) -> Self {
         let judgement = trial.judge(Duration::ZERO);
         Self { offset, unit, arm, trial, seconds: 0, judgement }
+    }
+
+    /// Whether it is what `standing` says: the record it began with, or one that ends it, for which the figures count.
+    fn is_of(&self, standing: &Standing) -> bool {
+        let ends = matches!(standing.rollout.state, Wanted::Approve | Wanted::Reject);
+        standing.offset == self.offset || ends
     }
 
     fn observe(&mut self, second: &Pair<ArmWindow>) {

@@ -202,6 +202,18 @@ fn a_paused_rollout_gives_its_arm_back_and_begins_anew_when_it_goes_on() {
 }
 
 #[test]
+fn what_was_measured_stands_in_the_verdict_that_the_author_asks_for() {
+    let mut scene = Scene::default();
+    scene.author_writes("r", rollout("x", 10.0)).seconds(3, &second(2000, 2), &[("r", &second(200, 0))]);
+    scene.write(
+        Side::Canary,
+        Record::Rollout("r".to_owned(), Some(Rollout { state: Wanted::Approve, ..rollout("x", 10.0) })),
+    );
+    let Some(Command::Decide(decision)) = scene.machine.next(&scene.state, &check) else { panic!("not decided") };
+    assert_eq!(decision.figures.map(|figures| figures.metrics[0].canary_samples), Some(600));
+}
+
+#[test]
 fn what_cannot_be_tried_any_more_is_rejected() {
     let mut scene = Scene::default();
     scene.author_writes("r", rollout("gone", 10.0));

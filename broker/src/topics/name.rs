@@ -7,12 +7,12 @@
 
 use thiserror::Error;
 
+pub use crate::config::log::CONFIG;
+
 /// Longest name, in characters.
 pub const LENGTH_MAX: usize = 249;
 /// Where groups keep committed offsets and their members.
 pub const CONSUMER_OFFSETS: &str = "__consumer_offsets";
-/// Where configuration is kept that changes while the broker runs.
-pub const CONFIG: &str = "__config";
 /// Where transactions will keep their state.
 pub const TRANSACTION_STATE: &str = "__transaction_state";
 /// Where share groups will keep their state.

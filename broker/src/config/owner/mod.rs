@@ -27,13 +27,12 @@ use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::config::change::{AlterError, Alteration};
-use crate::config::log::{ConfigLog, NotKept, take};
+use crate::config::log::{CONFIG, ConfigLog, NotKept, take};
 use crate::config::record::{Author, Record};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::{Changed, Side, State};
 use crate::config::{Config, ConfigError};
-use crate::topics::name::CONFIG;
 
 pub use known::Known;
 
@@ -217,9 +216,7 @@ impl Owner {
         if effects.brokers {
             self.put_in_force(broker);
         }
-        if effects.brokers || !effects.topics.is_empty() {
-            self.conductor.control_changed();
-        }
+        self.conductor.control_changed(effects.brokers, !effects.topics.is_empty());
         let topics = effects.topics.iter().filter_map(|topic| broker.storage.topic(topic));
         topics.for_each(|topic| {
             broker.storage.refresh_log_configs_of(topic.id);
@@ -261,7 +258,7 @@ impl Owner {
         (self.log, self.unread) = (Some(log), false);
         *self.known.state_mut() = state;
         self.put_in_force(broker);
-        self.conductor.control_changed();
+        self.conductor.control_changed(true, true);
     }
 
     /// Lets the broker run with what is known.

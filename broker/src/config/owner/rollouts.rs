@@ -136,10 +136,14 @@ impl Conductor {
         put_in_place(broker, Current { config, trials: self.trials.clone() });
     }
 
-    /// What was measured against the control before counts no more.
-    pub(super) fn control_changed(&mut self) {
-        self.machine.measure_anew();
-        self.is_stale = true;
+    /// What was measured against the control before counts no more: that of the broker's settings, or of topics', which are
+    /// those of partitions.
+    pub(super) fn control_changed(&mut self, of_brokers: bool, of_topics: bool) {
+        let tries_partitions = self.trials.as_ref().is_some_and(|trials| trials.unit == Unit::Partition);
+        if of_brokers || (of_topics && tries_partitions) {
+            self.machine.measure_anew();
+            self.is_stale = true;
+        }
     }
 
     /// Whether there is something to measure.
