@@ -7,7 +7,7 @@ use catena_storage::Storage;
 
 use crate::config::Config;
 use crate::config::live::Live;
-use crate::config::owner::Configs;
+use crate::control::Configs;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::fleet::Fleets;
 use crate::groups::Groups;

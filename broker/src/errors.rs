@@ -13,7 +13,7 @@ use crate::config::change::logger::LoggerRule;
 use crate::config::change::request::RequestError;
 use crate::config::describe::ResourceError;
 use crate::config::log::NotKept;
-use crate::config::owner::AlterFailed;
+use crate::control::AlterFailed;
 use crate::fetch::{FetchError, SessionError};
 use crate::groups::GroupError;
 use crate::topics::creation::CreateError;

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod broker;
 pub mod config;
+pub mod control;
 pub mod dispatch;
 pub mod errors;
 pub mod fetch;

@@ -19,11 +19,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use crate::broker::{AdvertisedListener, Broker};
-use crate::config::apply::apply_to_storage;
 use crate::config::live::{Current, Live};
-use crate::config::owner::{Configs, Owner};
-use crate::config::partitions::log_configs;
 use crate::config::{Config, ConfigError};
+use crate::control::apply::apply_to_storage;
+use crate::control::partitions::log_configs;
+use crate::control::{Configs, Owner};
 use crate::dispatch;
 use crate::fetch::{ColdReads, FetchSessions};
 use crate::fleet::Fleets;

@@ -88,7 +88,10 @@ fn wire_message_types_are_named_only_in_protocol_and_api() {
 #[test]
 fn layers_are_used_downwards_only() {
     let layers: &[(&str, &[&str])] = &[
-        ("broker/src/config", &["net", "dispatch", "api", "topics", "fetch", "groups", "broker"]),
+        ("broker/src/config", &["net", "dispatch", "api", "topics", "fetch", "groups", "control", "fleet", "broker"]),
+        ("broker/src/rollout", &["net", "dispatch", "api", "topics", "fetch", "groups", "control", "fleet", "broker"]),
+        ("broker/src/control", &["net", "dispatch", "api"]),
+        ("broker/src/fleet", &["net", "dispatch", "api"]),
         ("broker/src/topics", &["net", "dispatch", "api", "fetch", "groups", "broker"]),
         ("broker/src/fetch", &["net", "dispatch", "api", "groups", "broker"]),
         ("broker/src/groups", &["net", "dispatch", "api", "fetch", "broker"]),

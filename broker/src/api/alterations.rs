@@ -12,9 +12,9 @@ use super::explain;
 use crate::broker::{Broker, RequestContext};
 use crate::config::change::request::{self, RequestError, Wish};
 use crate::config::change::{Alteration, Ask, logger};
-use crate::config::owner::AlterFailed;
 use crate::config::record::Author;
 use crate::config::resource::{Resource, ResourceKind};
+use crate::control::AlterFailed;
 use crate::topics::name::{self, InvalidName};
 use crate::{errors, loggers};
 

@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use super::produce_wait::{Ticket, Wait, answered, want};
 use super::record_errors;
 use crate::broker::{Broker, RequestContext};
-use crate::config::intake::{self, Refused};
+use crate::control::intake::{self, Refused};
 use crate::errors;
 use crate::fleet;
 use crate::rollout::arms::Seat;

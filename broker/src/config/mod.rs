@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use catena_storage::{CleanerOptions, LogConfig, ProducerLimits};
 
-pub mod apply;
 pub mod bounds;
 pub mod change;
 pub mod definition;
@@ -24,16 +23,13 @@ pub mod describe;
 #[cfg(test)]
 mod docs;
 pub mod error;
-pub mod intake;
 pub mod layers;
 pub mod listeners;
 pub mod live;
 pub mod log;
-pub mod owner;
-pub mod partitions;
 pub mod properties;
 pub mod record;
-mod resolve;
+pub(crate) mod resolve;
 pub mod resource;
 pub mod settings;
 pub mod state;

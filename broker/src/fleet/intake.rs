@@ -5,9 +5,9 @@
 
 use super::owner::Fleet;
 use super::report;
-use crate::config::intake::{Refused, check_claims, each_record};
 use crate::config::record::{Record, SettingValue};
 use crate::config::state::{Side, State};
+use crate::control::intake::{Refused, check_claims, each_record};
 use crate::rollout::arms::Unit;
 use crate::rollout::check::{Checked, RolloutError, check_form, plan};
 use crate::rollout::record::Rollout;

@@ -1,6 +1,6 @@
 //! The task that carries out the rollouts of one config topic.
 //!
-//! What must always hold: as in `config::owner`: what counts is what was read back, the verdict and its values are one batch in
+//! What must always hold: as in `control`: what counts is what was read back, the verdict and its values are one batch in
 //! control, and no lock is held while something is read, written or waited for.
 
 use std::collections::BTreeMap;

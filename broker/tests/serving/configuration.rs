@@ -1,9 +1,9 @@
 //! What is changed while the broker runs: records in `__config`, and what they do.
 
 use catena_broker::config::change::{Alteration, Ask, Op};
-use catena_broker::config::owner::AlterFailed;
 use catena_broker::config::record::{ANONYMOUS, Author, Record};
 use catena_broker::config::resource::{Resource, ResourceKind};
+use catena_broker::control::AlterFailed;
 use compat_tests::wire::{ProduceFrame, ProduceHeader};
 
 use crate::support::{Running, batch, eventually, now_ms};

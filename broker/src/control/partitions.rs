@@ -8,8 +8,8 @@ use std::sync::Arc;
 use catena_storage::{CleanupPolicy, LogConfig, LogConfigs, PartitionOf};
 
 use crate::config::live::Live;
-use crate::config::owner::Known;
 use crate::config::topic::log_config;
+use crate::control::Known;
 use crate::fleet;
 use crate::rollout::arms::{Trials, TriedArm, Unit, place_of_partition};
 

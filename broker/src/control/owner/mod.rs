@@ -11,7 +11,6 @@
 //! ```
 
 mod alter;
-mod known;
 mod rollouts;
 
 use std::collections::BTreeSet;
@@ -33,8 +32,7 @@ use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::{Changed, Side, State};
 use crate::config::{Config, ConfigError};
-
-pub use known::Known;
+use crate::control::Known;
 
 use rollouts::Conductor;
 

@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use catena_storage::Storage;
 
-use crate::config::owner::Known;
 use crate::config::record::Record;
 use crate::config::state::{Side, State};
+use crate::control::Known;
 use crate::internal_log::{Found, read_batch};
 use crate::rollout::record::Rollout;
 
