@@ -30,7 +30,7 @@ pub fn append(error: &AppendError) -> ErrorCode {
         AppendError::Corrupt(_) => ErrorCode::CorruptMessage,
         AppendError::InvalidRecord(_) | AppendError::UnsupportedMagic(_) => ErrorCode::InvalidRecord,
         // Kafka fails on an unknown codec id with an exception it has no code for.
-        AppendError::UnsupportedCompression(_) => ErrorCode::UnknownServerError,
+        AppendError::UnsupportedCompression(_) | AppendError::Overtaken { .. } => ErrorCode::UnknownServerError,
         AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
         AppendError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
         AppendError::Rejected(rejected) if rejected.timestamps => ErrorCode::InvalidTimestamp,
@@ -251,7 +251,7 @@ fn not_kept(error: &NotKept) -> ErrorCode {
         NotKept::NoTopic(_) => ErrorCode::KafkaStorageError,
         NotKept::TooLarge => ErrorCode::InvalidConfig,
         NotKept::Store(error) => store(error),
-        NotKept::Refused(_) => ErrorCode::UnknownServerError,
+        NotKept::Refused(_) | NotKept::Overtaken => ErrorCode::UnknownServerError,
     }
 }
 

@@ -172,6 +172,12 @@ pub enum AppendError {
     /// The topic was deleted meanwhile.
     #[error("the topic was deleted")]
     Deleted,
+    /// Somebody else wrote to the log first.
+    #[error("the log ends at {end} by now")]
+    Overtaken {
+        /// Where the log ends.
+        end: i64,
+    },
     /// The store cannot do it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -189,6 +189,20 @@ fn waiters_hear_of_a_commit_and_of_a_deletion() {
     heard(&|| assert!(case.storage.delete_topics(&[case.topic().id])[0].is_ok()));
 }
 
+/// The owner of a topic that others write to as well had read up to some offset and wrote what followed from that. It wrote over
+/// what had come in between: a rollout that its author took back at once ran all the same.
+#[test]
+fn what_follows_from_all_that_stands_in_the_log_is_not_written_behind_more() {
+    let case = Case::new(1);
+    case.append(0, &batch(1, 10));
+    case.append(0, &batch(1, 10));
+    let append_at = |end: i64| case.log(0).append_run_at(end, &[batch(1, 10)], T0);
+    assert!(matches!(append_at(1), Err(AppendError::Overtaken { end: 2 })));
+    assert_eq!(append_at(2).unwrap().base_offset, 2);
+    case.append(0, &batch(1, 10));
+    assert_eq!(case.offsets_read(0), [0, 1, 2, 3]);
+}
+
 #[test]
 fn a_run_of_batches_is_appended_whole_and_read_as_batches() {
     let case = Case::new(1);

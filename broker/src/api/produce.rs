@@ -240,6 +240,7 @@ fn tells_log_start(error: &AppendError) -> bool {
         | AppendError::TooLarge { .. }
         | AppendError::LargerThanSegment { .. }
         | AppendError::Deleted
+        | AppendError::Overtaken { .. }
         | AppendError::Store(_) => false,
         AppendError::InvalidRecord(_)
         | AppendError::UnsupportedMagic(_)

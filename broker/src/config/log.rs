@@ -1,7 +1,8 @@
 //! A config topic as a log: records in, records back.
 //!
 //! What must always hold: what belongs together is one batch, so that a crash leaves all of it or nothing. What is given
-//! out is durable, in the order of each partition, each record once.
+//! out is durable, in the order of each partition, each record once. What is written into canary follows from all that
+//! stands there: producers write there too, and nothing they said may be written over unread.
 
 use std::sync::Arc;
 
@@ -28,6 +29,9 @@ pub enum NotKept {
     /// The records are more than one batch may hold.
     #[error("the change is too large to be kept as one")]
     TooLarge,
+    /// There is more in the partition than was read: it may say otherwise.
+    #[error("somebody else has written")]
+    Overtaken,
     /// The store cannot do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,13 +64,19 @@ impl ConfigLog {
         self.topic.partitions.iter().for_each(|log| log.notify_on_advance(waiter));
     }
 
-    /// Appends records that belong together.
+    /// Appends records that belong together; to canary only if all that stands there was read.
     ///
     /// # Errors
     /// Why nothing was appended.
     pub fn append(&self, side: Side, records: &[Record], now_ms: i64) -> Result<Appended, NotKept> {
         let log = self.topic.partitions.get(side.index()).ok_or(NotKept::NoTopic("it has no partition".to_owned()))?;
-        log.append_run(&[batch(records, now_ms)?], now_ms).map_err(|error| match error {
+        let batch = [batch(records, now_ms)?];
+        let appended = match side {
+            Side::Control => log.append_run(&batch, now_ms),
+            Side::Canary => log.append_run_at(self.next[side.index()], &batch, now_ms),
+        };
+        appended.map_err(|error| match error {
+            AppendError::Overtaken { .. } => NotKept::Overtaken,
             AppendError::TooLarge { .. } | AppendError::LargerThanSegment { .. } => NotKept::TooLarge,
             AppendError::Store(error) => error.into(),
             other => NotKept::Refused(other.to_string()),

@@ -175,9 +175,14 @@ impl Owner {
 
     async fn conduct(&mut self, broker: &Broker) {
         while let Some(command) = self.next_command() {
-            if let Err(why) = self.execute(broker, &command).await {
-                warn!(topic = self.fleet.name, "a rollout has to wait: {why}");
-                break;
+            match self.execute(broker, &command).await {
+                Ok(()) => {}
+                // What was written wakes this task as soon as it can be read.
+                Err(NotKept::Overtaken) => break,
+                Err(why) => {
+                    warn!(topic = self.fleet.name, "a rollout has to wait: {why}");
+                    break;
+                }
             }
         }
         let rollouts = self.machine.statuses(&self.fleet.state());
@@ -203,9 +208,10 @@ impl Owner {
     async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
         let standing = self.fleet.state().rollout(name).cloned();
         let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
-        info!(topic = self.fleet.name, rollout = name, from = arm.from, to = arm.to, "rollout begins");
         let begun = rollout.begun(arm, Timestamp::now());
-        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await
+        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await?;
+        info!(topic = self.fleet.name, rollout = name, from = arm.from, to = arm.to, "rollout begins");
+        Ok(())
     }
 
     async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {

@@ -92,6 +92,7 @@ fn refused(error: &AppendError) -> GroupError {
         | AppendError::UnsupportedMagic(_)
         | AppendError::UnsupportedCompression(_)
         | AppendError::Rejected(_)
+        | AppendError::Overtaken { .. }
         | AppendError::OutOfOrderSequence { .. }
         | AppendError::InvalidProducerEpoch { .. }
         | AppendError::InvalidTransaction(_) => {

@@ -13,6 +13,8 @@ const PARTITIONS: i32 = 16;
 const DELAY_MS: f64 = 200.0;
 /// A client that waits longer has noticed. Far more than a commit takes on a busy machine, far less than the delay.
 const NOTICED_MS: f64 = 150.0;
+/// On a busy machine so many records are that slow all the same; of those with the delay a quarter is.
+const MISHAPS: f64 = 0.05;
 
 #[test]
 fn a_commit_delay_is_rejected_while_producers_to_other_partitions_notice_nothing() {
@@ -41,23 +43,20 @@ fn a_commit_delay_is_rejected_while_producers_to_other_partitions_notice_nothing
     let (tried, control) = by_arm(&all, arm);
     let during = |seen: &[Seen]| between(seen, begun + 0.5, decided - 0.3);
     let (before, hurt, spared) = (between(&all, quiet, begun), during(&tried), during(&control));
-    let told = |name: &str, seen: &[Seen]| {
-        println!(
-            "{name}: {} records, p50 {:.1} ms, p95 {:.1} ms",
-            seen.len(),
-            quantile(seen, 0.5),
-            quantile(seen, 0.95)
-        );
-    };
-    told("before", &before);
-    told("in the arm", &hurt);
-    told("in control", &spared);
+    let afterwards = between(&control, after, f64::MAX);
+    let told = [("before", &before), ("arm", &hurt), ("control", &spared), ("control afterwards", &afterwards)];
+    told.into_iter()
+        .for_each(|(when, seen)| println!("{when}: p50 {:.1} ms, {:.3} slow", quantile(seen, 0.5), slow(seen)));
     // The first record that waits begins the time for all of them.
-    assert!(quantile(&hurt, 0.9) > NOTICED_MS, "the arm had the value");
-    assert!(quantile(&spared, 0.5) < 2.0 * quantile(&before, 0.5) + 5.0, "control noticed");
-    assert!(share_slower(&spared, NOTICED_MS) < 0.02, "control noticed");
-    let afterwards = between(&all, after, f64::MAX);
-    assert!(share_slower(&afterwards, NOTICED_MS) < 0.02, "nobody has the value any more");
+    assert!(quantile(&hurt, 0.5) > DELAY_MS / 4.0 && slow(&hurt) > 3.0 * MISHAPS, "the arm had the value");
+    let usual = |of: &dyn Fn(&[Seen]) -> f64| of(&before).max(of(&afterwards));
+    let median = |seen: &[Seen]| quantile(seen, 0.5);
+    assert!(median(&spared) < 2.0 * usual(&median) + 5.0, "control noticed");
+    assert!(slow(&spared) < 2.0 * usual(&slow) + MISHAPS, "control noticed");
+    assert!(
+        slow(&between(&tried, after, f64::MAX)) < 2.0 * slow(&afterwards) + MISHAPS,
+        "nobody has the value any more"
+    );
     assert_eq!(stage.described("catena.commit.delay.ms"), "0");
     story::check(&stage);
 }
@@ -74,9 +73,10 @@ fn between(seen: &[Seen], from: f64, to: f64) -> Vec<Seen> {
     seen.iter().filter(|seen| (from..to).contains(&seen.at)).cloned().collect()
 }
 
-fn share_slower(seen: &[Seen], ms: f64) -> f64 {
-    let slower = seen.iter().filter(|seen| seen.ms.is_some_and(|took| took > ms)).count();
-    slower as f64 / seen.len().max(1) as f64
+/// The share of records that took so long that their client has noticed.
+fn slow(seen: &[Seen]) -> f64 {
+    let slow = seen.iter().filter(|seen| seen.ms.is_some_and(|took| took > NOTICED_MS)).count();
+    slow as f64 / seen.len().max(1) as f64
 }
 
 /// Names of `count` clients in the arm, and as many besides.

@@ -8,9 +8,11 @@
 //! | `stage` | a broker, its rollouts, and the records it keeps of them |
 //! | `story` | what these records must tell, whatever happened |
 //! | `place` | who is in which arm, computed as the documentation says |
+//! | `effect` | what shows that a value is in force, and where |
 //! | `load` | real clients with known ids |
 //! | `harmful`, `phases`, `moments`, `together`, `reader` | the scenarios |
 
+mod effect;
 mod harmful;
 mod load;
 mod moments;

@@ -1,11 +1,13 @@
-//! `kill -9` at random moments around a verdict: between its batch, the tombstone, and what the broker then does.
+//! `kill -9` at random moments around the begin of a rollout and around its verdict: before and between the records that the broker
+//! writes, and while it carries them out. And an author and the broker who write at the same moment.
 //!
-//! A rollout is asked to end, and the broker is killed a few milliseconds later. What must always hold after the start: if there is a
+//! A rollout is asked to begin, and to end, and the broker is killed a few milliseconds later. What must always hold after the start: if there is a
 //! verdict, all its values rule, and without one none does; and once all is over, the records tell a consistent story.
 
 use std::time::Duration;
 
 use compat_tests::wire::now_ms;
+use kafka_protocol::messages::ProduceRequest;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -17,6 +19,9 @@ use crate::story;
 const DELAY_MAX: u64 = 12_000;
 /// Rounds; more with `CATENA_ROLLOUT_KILLS`.
 const ROUNDS: u64 = 25;
+/// Rollouts that are taken back, and the longest time until then, microseconds.
+const TAKEN_BACK: u32 = 300;
+const TAKEN_BACK_AFTER_MAX: u64 = 3_000;
 /// Changed together.
 const SETTINGS: [&str; 2] = ["fetch.max.bytes", "max.request.partition.size.limit"];
 /// Each round's value is its number above this.
@@ -41,14 +46,13 @@ fn a_verdict_and_its_values_are_kept_together_or_not_at_all() {
     for round in 1..=rounds {
         let (name, approve) = (format!("round-{round}"), random.random_bool(0.7));
         let rollout = for_hours(both(round));
-        stage.write(&name, &rollout);
+        send_and_crash(&mut stage, &mut random, &name, &rollout);
+        if stage.standing(&name).is_none() {
+            stage.write(&name, &rollout);
+        }
         stage.begun(&name);
         let wish = with_state(rollout, if approve { "approve" } else { "reject" });
-        stage.send(&name, Some(&wish));
-        std::thread::sleep(Duration::from_micros(random.random_range(0..DELAY_MAX)));
-        stage.broker.kill();
-        let killed = now_ms();
-        stage.broker.restart();
+        let killed = send_and_crash(&mut stage, &mut random, &name, &wish);
         finish(&stage, &name, &wish);
         met.count(&stage, &name, killed);
         values = if approve { [round, round].map(|value| (BASE + value).to_string()) } else { values };
@@ -58,6 +62,17 @@ fn a_verdict_and_its_values_are_kept_together_or_not_at_all() {
     story::check(&stage);
     stage.crash();
     assert_eq!(described(&stage), values);
+}
+
+/// Kills the broker a moment after a record was sent; gives the time of the kill.
+fn send_and_crash(stage: &mut Stage, random: &mut SmallRng, name: &str, rollout: &Value) -> i64 {
+    let connection = stage.send(name, Some(rollout));
+    std::thread::sleep(Duration::from_micros(random.random_range(0..DELAY_MAX)));
+    stage.broker.kill();
+    let killed = now_ms();
+    drop(connection);
+    stage.broker.restart();
+    killed
 }
 
 /// Both values of a round belong together.
@@ -97,4 +112,30 @@ impl Met {
             (true, true) => self.after_both += 1,
         }
     }
+}
+
+/// An author who thinks better of it at once: the broker, which is just about to begin the rollout, must not write over that.
+#[test]
+fn what_an_author_takes_back_at_once_does_not_run() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = SmallRng::seed_from_u64(seed);
+    let stage = Stage::start(&[]);
+    let rollout = for_hours(rollout("fetch.max.bytes", 100_000, 0.1));
+    stage.write("first", &rollout);
+    for round in 0..TAKEN_BACK {
+        let name = format!("taken-back-{round}");
+        let mut client = stage.send(&name, Some(&rollout));
+        std::thread::sleep(Duration::from_micros(random.random_range(0..TAKEN_BACK_AFTER_MAX)));
+        assert_eq!(stage.try_write(&name, None), (0, String::new()));
+        client.receive::<ProduceRequest>(13).unwrap();
+    }
+    // The next rollout begins when all before it are dealt with.
+    stage.write("last", &rollout);
+    stage.begun("last");
+    let standing: Vec<_> = (0..TAKEN_BACK)
+        .map(|round| format!("taken-back-{round}"))
+        .filter(|name| stage.standing(name).is_some())
+        .collect();
+    assert!(standing.is_empty(), "of {TAKEN_BACK} these run: {standing:?}");
 }

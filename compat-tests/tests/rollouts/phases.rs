@@ -10,12 +10,15 @@ use compat_tests::python;
 use serde_json::{Value, json};
 
 use crate::await_some;
+use crate::effect::Effect;
 use crate::load::{Load, no_errors, now};
 use crate::place::Arm;
 use crate::stage::{Stage, for_hours, measured_by, rollout, with_state};
 use crate::story;
 
-const PARTITIONS: i32 = 16;
+const PARTITIONS: i32 = 12;
+/// A rollout that lives longer is looked at while it runs.
+const EFFECT_S: f64 = 5.0;
 
 /// A rollout, and what must become of it.
 struct Case {
@@ -27,6 +30,8 @@ struct Case {
     setting: &'static str,
     before: &'static str,
     after: &'static str,
+    /// What tells which partitions have the tried value.
+    effect: Effect,
     /// How long it is measured before it is killed late, seconds: nearly as long as the verdict takes.
     late: f64,
 }
@@ -40,6 +45,7 @@ fn a_harmful_value_is_rejected_whenever_the_broker_is_killed() {
         setting: "catena.commit.delay.ms",
         before: "0",
         after: "0",
+        effect: Effect::Slower(50.0),
         late: 1.5,
     });
 }
@@ -54,7 +60,8 @@ fn a_neutral_value_is_approved_whenever_the_broker_is_killed() {
         setting: "message.max.bytes",
         before: "1048588",
         after: "1500000",
-        late: 15.0,
+        effect: Effect::TakesLarge,
+        late: 12.0,
     });
 }
 
@@ -62,13 +69,14 @@ fn a_neutral_value_is_approved_whenever_the_broker_is_killed() {
 fn a_helpful_value_is_approved_whenever_the_broker_is_killed() {
     let faster = json!([{"metric": "errors", "margin": 5}, {"metric": "latency_p50", "api": "Produce", "margin": 10}]);
     live_through(&Case {
-        settings: &[("catena.commit.delay.ms", "60")],
+        settings: &[("catena.commit.delay.ms", "200")],
         rollout: measured_by(rollout("catena.commit.delay.ms", 0, 40.0), &faster),
         verdict: "approved",
         setting: "catena.commit.delay.ms",
-        before: "60",
+        before: "200",
         after: "0",
-        late: 15.0,
+        effect: Effect::Faster(50.0),
+        late: 12.0,
     });
 }
 
@@ -84,8 +92,7 @@ fn live_through(case: &Case) {
     let arm = stage.begun("it");
     killed_while_it_runs(&mut stage, case, &load, arm);
     killed_while_it_is_paused(&mut stage, case, arm);
-    killed_when_it_is_decided(&mut stage, case);
-    load.goes_on(1.0, PARTITIONS as usize);
+    killed_when_it_is_decided(&mut stage, case, &load);
     no_errors(&load.finish());
 }
 
@@ -112,6 +119,9 @@ fn killed_while_it_runs(stage: &mut Stage, case: &Case, load: &Load, arm: Arm) {
         assert_eq!(stage.described(case.setting), case.before);
         stage.crash();
         assert_eq!((stage.arm("it"), stage.verdicts("it").len()), (Some(arm), 0));
+        if case.late > EFFECT_S {
+            case.effect.until(stage, load, "orders", PARTITIONS, &|partition| arm.has_partition("orders", partition));
+        }
     }
 }
 
@@ -124,7 +134,7 @@ fn killed_while_it_is_paused(stage: &mut Stage, case: &Case, arm: Arm) {
     assert_eq!(stage.begun("it"), arm);
 }
 
-fn killed_when_it_is_decided(stage: &mut Stage, case: &Case) {
+fn killed_when_it_is_decided(stage: &mut Stage, case: &Case, load: &Load) {
     let begun = now();
     let verdict = await_some("the verdict", || stage.verdicts("it").pop());
     stage.crash();
@@ -134,6 +144,7 @@ fn killed_when_it_is_decided(stage: &mut Stage, case: &Case) {
         stage.forgotten("it");
         assert_eq!(stage.verdicts("it"), std::slice::from_ref(&verdict));
         assert_eq!(stage.described(case.setting), case.after);
+        case.effect.until(stage, load, "orders", PARTITIONS, &|_| case.verdict == "approved");
         story::check(stage);
         stage.crash();
     }

@@ -4,7 +4,7 @@
 //! 2. A verdict names the record it is about: one of that rollout. Each such record has one verdict at most.
 //! 3. Approved: all values of the rollout are in the verdict's batch. Rejected: the verdict is alone in its batch. A value that
 //!    came by a rollout is in the batch of its verdict.
-//! 4. Arms that stand at once in the canary partition are disjoint, and together at most half of the places.
+//! 4. Arms that stand at once in the canary partition are disjoint, and together at most half of the places. A rollout gets one.
 //! 5. What is decided stands in the canary partition no more.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,8 +88,9 @@ fn arms_are_disjoint(canary: &[Entry]) {
     let mut standing: BTreeMap<&str, Arm> = BTreeMap::new();
     for entry in canary {
         let name = entry.key["rollout"].as_str().expect("a rollout");
-        standing.remove(name);
+        let before = standing.remove(name);
         let Some(arm) = entry.value.as_ref().and_then(arm_of) else { continue };
+        assert_eq!(before, None, "{name} has an arm and gets another: {canary:#?}");
         assert!(standing.values().all(|other| !arm.overlaps(*other)), "{name} {arm:?} beside {standing:?}");
         standing.insert(name, arm);
         assert!(standing.values().map(|arm| arm.to - arm.from).sum::<u32>() <= HALF, "{standing:?}");

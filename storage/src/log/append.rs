@@ -98,11 +98,31 @@ impl PartitionLog {
     /// # Errors
     /// As `append`.
     pub fn append_run(self: &Arc<Self>, records: &[Bytes], now_ms: i64) -> Result<Appended, AppendError> {
+        self.append_run_where(records, now_ms, |_| true)
+    }
+
+    /// The same, if the log ends at `end`: what is written follows from what stands before it, all of it.
+    ///
+    /// # Errors
+    /// `Overtaken`, or as `append`.
+    pub fn append_run_at(self: &Arc<Self>, end: i64, records: &[Bytes], now_ms: i64) -> Result<Appended, AppendError> {
+        self.append_run_where(records, now_ms, |found| found == end)
+    }
+
+    fn append_run_where(
+        self: &Arc<Self>,
+        records: &[Bytes],
+        now_ms: i64,
+        may_follow: impl Fn(i64) -> bool,
+    ) -> Result<Appended, AppendError> {
         let config = self.config();
         let check = |batch: &Bytes| Ok(check_append(batch.clone(), AppendOrigin::Coordinator, &config, now_ms)?.1);
         let mut headers = records.iter().map(check).collect::<Result<Vec<_>, AppendError>>()?;
         let mut writer = self.writer();
         self.check_open()?;
+        if !may_follow(writer.next_offset) {
+            return Err(AppendError::Overtaken { end: writer.next_offset });
+        }
         let mut bytes = Vec::with_capacity(records.iter().map(Bytes::len).sum());
         let mut next_offset = writer.next_offset;
         for (header, batch) in headers.iter_mut().zip(records) {

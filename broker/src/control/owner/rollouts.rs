@@ -43,9 +43,14 @@ impl Owner {
     /// Does what is to be done for rollouts, and puts in place what then runs.
     pub(super) async fn conduct(&mut self, broker: &Broker) {
         while let Some(command) = self.next_command(broker) {
-            if let Err(why) = self.execute(broker, &command).await {
-                warn!("a rollout has to wait: {why}");
-                break;
+            match self.execute(broker, &command).await {
+                Ok(()) => {}
+                // What was written wakes this task as soon as it can be read.
+                Err(NotKept::Overtaken) => break,
+                Err(why) => {
+                    warn!("a rollout has to wait: {why}");
+                    break;
+                }
             }
         }
         self.publish(broker);
@@ -69,9 +74,10 @@ impl Owner {
     async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
         let standing = self.known.state().rollout(name).cloned();
         let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
-        info!(rollout = name, from = arm.from, to = arm.to, "rollout begins");
         let begun = rollout.begun(arm, Timestamp::now());
-        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await
+        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await?;
+        info!(rollout = name, from = arm.from, to = arm.to, "rollout begins");
+        Ok(())
     }
 
     async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
