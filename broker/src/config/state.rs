@@ -6,7 +6,7 @@
 //!   under the name take the place of the old ones.
 //! - A record that is newer than this broker, or nonsense, changes nothing but a count.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
@@ -85,15 +85,15 @@ impl State {
         match (side, record) {
             (Side::Control, Record::Setting(key, value)) => self.set(key, value),
             (Side::Control, Record::Plain(key, value)) => {
-                put(&mut self.plain, &key.setting, value);
+                put(&mut self.plain, key.setting.clone(), value);
                 Changed::Plain(key.setting)
             }
             (Side::Control, Record::Verdict(name, verdict)) => {
-                put(&mut self.verdicts, &name, verdict);
+                put(&mut self.verdicts, name.clone(), verdict);
                 Changed::Rollout(name)
             }
             (Side::Canary, Record::Rollout(name, rollout)) => {
-                put(&mut self.rollouts, &name, rollout.map(|rollout| Standing { offset, rollout }));
+                put(&mut self.rollouts, name.clone(), rollout.map(|rollout| Standing { offset, rollout }));
                 Changed::Rollout(name)
             }
             (_, Record::Newer(_)) => {
@@ -112,20 +112,17 @@ impl State {
     }
 
     fn set(&mut self, key: SettingKey, value: Option<SettingValue>) -> Changed {
-        let resource = key.resource();
-        match self.settings.entry(resource.clone()) {
-            btree_map::Entry::Vacant(entry) => {
-                entry.insert(value.map(|value| (key.setting, value)).into_iter().collect());
-            }
-            btree_map::Entry::Occupied(mut entry) => {
-                let entries = entry.get_mut();
-                if value.as_ref().is_some_and(|value| value.topic_id != id_of(entries)) {
-                    entries.clear();
-                }
-                put(entries, &key.setting, value);
-            }
+        let SettingKey { kind, name, setting } = key;
+        let resource = Resource { kind, name };
+        let entries = match self.settings.get_mut(&resource) {
+            Some(entries) => entries,
+            None => self.settings.entry(resource.clone()).or_default(),
+        };
+        if value.as_ref().is_some_and(|value| value.topic_id != id_of(entries)) {
+            entries.clear();
         }
-        if self.settings.get(&resource).is_some_and(BTreeMap::is_empty) {
+        put(entries, setting, value);
+        if entries.is_empty() {
             self.settings.remove(&resource);
         }
         Changed::Resource(resource)
@@ -208,10 +205,10 @@ impl State {
     }
 }
 
-fn put<T>(map: &mut BTreeMap<String, T>, name: &str, value: Option<T>) {
+fn put<T>(map: &mut BTreeMap<String, T>, name: String, value: Option<T>) {
     match value {
-        Some(value) => drop(map.insert(name.to_owned(), value)),
-        None => drop(map.remove(name)),
+        Some(value) => drop(map.insert(name, value)),
+        None => drop(map.remove(&name)),
     }
 }
 

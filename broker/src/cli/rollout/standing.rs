@@ -59,7 +59,7 @@ pub fn standings(entries: &[Entry]) -> Vec<Standing> {
     for entry in entries {
         match (&entry.key, &entry.content) {
             (Some(Key::Rollout(key)), content) if entry.partition == CANARY => {
-                let known = known.entry(&key.rollout).or_default();
+                let known = known.entry(key).or_default();
                 known.canary = Some(entry);
                 if let Ok(Record::Rollout(_, Some(rollout))) = content {
                     known.record = Some((entry.offset, rollout));
