@@ -161,7 +161,7 @@ impl Owner {
                     None => return,
                 },
                 () = wake.notified() => {}
-                _ = second.tick(), if self.conductor.measures() => self.conductor.measure(&broker),
+                _ = second.tick(), if self.conductor.has_to_look() => self.conductor.measure(&broker),
                 () = tokio::time::sleep(RETRY), if self.unread => self.read_again(&broker),
             }
         }

@@ -37,6 +37,8 @@ pub(super) struct Conductor {
     control: Option<Arc<Config>>,
     trials: Option<Arc<Trials>>,
     is_stale: bool,
+    /// Whether there are rollouts that are not decided.
+    has_open: bool,
 }
 
 impl Owner {
@@ -125,7 +127,9 @@ impl Owner {
     /// Puts the arms in place that the machine runs, if they are others than before.
     fn publish(&mut self, broker: &Broker) {
         let state = self.known.state().clone_rollouts();
-        self.known.tell_rollouts(self.conductor.machine.statuses(&state));
+        let statuses = self.conductor.machine.statuses(&state);
+        self.conductor.has_open = !statuses.is_empty();
+        self.known.tell_rollouts(statuses);
         if self.conductor.is_current() {
             return;
         }
@@ -152,9 +156,9 @@ impl Conductor {
         }
     }
 
-    /// Whether there is something to measure.
-    pub(super) fn measures(&self) -> bool {
-        self.trials.is_some()
+    /// Whether there is something to measure, or to try again.
+    pub(super) fn has_to_look(&self) -> bool {
+        self.trials.is_some() || self.has_open
     }
 
     /// Takes what was counted in the last second.
