@@ -130,7 +130,7 @@ impl Owner {
     }
 
     fn has_to_look(&self) -> bool {
-        self.unread || self.machine.running().next().is_some()
+        self.unread || !self.fleet.shown().rollouts.is_empty()
     }
 
     fn now_ms(&self) -> u64 {
