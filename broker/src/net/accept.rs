@@ -37,7 +37,7 @@ struct Accepted {
     stream: TcpStream,
     peer: SocketAddr,
     _guest: Guest,
-    _place: Place,
+    place: Place,
 }
 
 /// Accepts until the broker stops, then waits until each connection has answered what was in flight.
@@ -59,8 +59,8 @@ pub async fn accept(listener: Listener, broker: Arc<Broker>, settings: SocketSet
 }
 
 async fn serve(accepted: Accepted, listener: Arc<str>, broker: Arc<Broker>, limits: ConnectionLimits) {
-    let Accepted { stream, peer, _guest, _place } = accepted;
-    connection::serve(stream, peer, listener, broker, limits).await;
+    let Accepted { stream, peer, _guest, place } = accepted;
+    connection::serve(stream, peer, listener, broker, limits, place.seat()).await;
 }
 
 /// The next connection that may be served, as soon as it may.
@@ -80,7 +80,7 @@ async fn next(listener: &Listener, broker: &Broker, admission: &Arc<Admission>) 
             continue;
         };
         let place = guest.place().await;
-        return Accepted { stream, peer, _guest: guest, _place: place };
+        return Accepted { stream, peer, _guest: guest, place };
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! What must always hold: at most `connections_max` connections are served over all listeners, the next one waits; of one
 //! address at most its limit, the next one is turned away; whoever leaves makes room, however it left. Another limit counts at
-//! once, also for those who wait; it ends no connection.
+//! once, also for those who wait. Where there are more in all than may be from then on, those that were silent for longest are
+//! asked to leave.
 //!
-//! Source: Apache Kafka, `ConnectionQuotas.inc`.
+//! Source: Apache Kafka, `ConnectionQuotas.inc`, `Processor.closeExcessConnections`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tracing::warn;
@@ -40,7 +42,9 @@ struct State {
     quotas: Quotas,
     rate: Rate,
     /// Places that are taken.
-    connections: usize,
+    seats: BTreeMap<u64, Arc<Seat>>,
+    /// Tells apart who takes them.
+    seated: u64,
     by_ip: HashMap<IpAddr, usize>,
 }
 
@@ -51,7 +55,19 @@ pub struct Guest {
 }
 
 /// A place among all connections.
-pub struct Place(Arc<Admission>);
+pub struct Place {
+    number: u64,
+    seat: Arc<Seat>,
+    admission: Arc<Admission>,
+}
+
+/// What is known of who has a place.
+pub struct Seat {
+    since: Instant,
+    /// When it was last heard of, milliseconds after `since`.
+    last_ms: AtomicU64,
+    leave: Notify,
+}
 
 /// What somebody without a place waits for.
 enum Wait {
@@ -65,7 +81,7 @@ impl Admission {
     /// Nobody is there.
     pub fn new(quotas: Quotas) -> Arc<Self> {
         let rate = Rate::new(quotas.rate_max);
-        let state = State { quotas, rate, connections: 0, by_ip: HashMap::new() };
+        let state = State { quotas, rate, seats: BTreeMap::new(), seated: 0, by_ip: HashMap::new() };
         Arc::new(Self { state: Mutex::new(state), changed: Notify::new() })
     }
 
@@ -74,6 +90,7 @@ impl Admission {
         let mut state = self.lock();
         state.rate.set(quotas.rate_max);
         state.quotas = quotas;
+        state.ask_to_leave();
         drop(state);
         self.changed.notify_waiters();
     }
@@ -132,13 +149,23 @@ impl Quotas {
 }
 
 impl State {
-    fn take_place(&mut self, now: Instant) -> Result<(), Wait> {
-        if self.connections >= self.quotas.connections_max {
+    fn take_place(&mut self, now: Instant) -> Result<(u64, Arc<Seat>), Wait> {
+        if self.seats.len() >= self.quotas.connections_max {
             return Err(Wait::Change);
         }
         self.rate.take(now).map_err(|wait| wait.map_or(Wait::Change, |wait| Wait::Until(now + wait)))?;
-        self.connections += 1;
-        Ok(())
+        let seat = Arc::new(Seat { since: now, last_ms: AtomicU64::new(0), leave: Notify::new() });
+        self.seated += 1;
+        self.seats.insert(self.seated, seat.clone());
+        Ok((self.seated, seat))
+    }
+
+    /// Asks those that were silent for longest, where there are too many.
+    fn ask_to_leave(&self) {
+        let too_many = self.seats.len().saturating_sub(self.quotas.connections_max);
+        let mut by_silence: Vec<_> = self.seats.values().collect();
+        by_silence.sort_by_key(|seat| seat.last());
+        by_silence.iter().take(too_many).for_each(|seat| seat.leave.notify_one());
     }
 }
 
@@ -150,7 +177,7 @@ impl Guest {
             let changed = self.admission.changed.notified();
             let taken = self.admission.lock().take_place(Instant::now());
             match taken {
-                Ok(()) => return Place(self.admission.clone()),
+                Ok((number, seat)) => return Place { number, seat, admission: self.admission.clone() },
                 Err(Wait::Change) => changed.await,
                 Err(Wait::Until(time)) => tokio::select! {
                     () = tokio::time::sleep_until(time.into()) => {}
@@ -161,10 +188,44 @@ impl Guest {
     }
 }
 
+impl Place {
+    /// What is known of who has it.
+    pub fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+}
+
+impl Seat {
+    /// It was heard of.
+    pub fn heard(&self) {
+        self.last_ms.store(self.since.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Completes when its place is needed.
+    pub async fn asked_to_leave(&self) {
+        self.leave.notified().await;
+    }
+
+    /// When it was last heard of.
+    fn last(&self) -> Instant {
+        self.since + self.silent_since()
+    }
+
+    /// The same, after it was given.
+    fn silent_since(&self) -> Duration {
+        Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
+    }
+
+    /// When it has been silent for `silence_ms`; never, for a time that no clock can tell.
+    pub fn silent_for(&self, silence_ms: u64) -> Option<Instant> {
+        self.since.checked_add(self.silent_since().saturating_add(Duration::from_millis(silence_ms)))
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.lock().connections -= 1;
-        self.0.changed.notify_waiters();
+        self.admission.lock().seats.remove(&self.number);
+        self.admission.changed.notify_waiters();
     }
 }
 
@@ -233,13 +294,16 @@ mod tests {
         assert!(futures_now(third.as_mut()).is_none());
         admission.set(Quotas { connections_max: 2, ..quotas(9) });
         let third = third.await;
+        third.seat().last_ms.store(5, Ordering::Relaxed);
         admission.set(Quotas { connections_max: 1, ..quotas(9) });
+        second.seat().asked_to_leave().await;
+        assert!(futures_now(std::pin::pin!(third.seat().asked_to_leave())).is_none());
         drop(third);
         let mut fourth = std::pin::pin!(guest.place());
         assert!(futures_now(fourth.as_mut()).is_none(), "the second is still there");
         drop(second);
         drop(fourth.await);
-        assert_eq!(admission.lock().connections, 0);
+        assert!(admission.lock().seats.is_empty());
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use super::admission::Seat;
 use super::frame::{FrameBuffer, FrameError};
 use super::output::Outgoing;
 use super::{REPLY_BYTES_QUEUED_MAX, REQUEST_BYTES_IN_FLIGHT_MAX, REQUESTS_IN_FLIGHT_MAX};
@@ -42,6 +43,8 @@ enum End {
     Closed,
     #[error("nothing was heard for connections.max.idle.ms")]
     Idle,
+    #[error("there are more connections than max.connections allows by now")]
+    Displaced,
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -55,7 +58,7 @@ enum End {
 impl End {
     /// Whether somebody is left to read the answers of what is in flight.
     fn answers_first(&self) -> bool {
-        !matches!(self, Self::Closed | Self::Idle | Self::Io(_))
+        !matches!(self, Self::Closed | Self::Idle | Self::Displaced | Self::Io(_))
     }
 }
 
@@ -91,10 +94,11 @@ pub async fn serve(
     listener: Arc<str>,
     broker: Arc<Broker>,
     limits: ConnectionLimits,
+    seat: &Arc<Seat>,
 ) {
     let _counted = broker.metrics.connection_opened();
     let mut client = Client::new(peer, listener, &broker.live);
-    let activity = Activity::new(broker.metrics.clone(), client.config().net.connection_idle_max);
+    let activity = Activity::new(broker.metrics.clone(), seat.clone(), client.config().net.connection_idle_max);
     let (queue, replies) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
     let reader = Reader { stream: &stream, client, broker: &broker, activity: &activity };
     let mut writing = pin!(write_replies(&stream, replies, &activity));
@@ -102,6 +106,7 @@ pub async fn serve(
     let end = tokio::select! {
         end = reader.run(limits, queue) => end,
         () = activity.silence() => End::Idle,
+        () = seat.asked_to_leave() => End::Displaced,
         () = &mut writing => End::Closed,
     };
     note(&end, peer, &broker.metrics);
@@ -120,7 +125,7 @@ fn note(end: &End, peer: SocketAddr, metrics: &Metrics) {
             metrics.connections_idle_closed.one();
             debug!(%peer, "closing the connection: {end}");
         }
-        End::Closed | End::Io(_) | End::Stopping => debug!(%peer, "the connection ends: {end}"),
+        End::Closed | End::Displaced | End::Io(_) | End::Stopping => debug!(%peer, "the connection ends: {end}"),
     }
 }
 
@@ -272,9 +277,7 @@ impl Begun {
 
 /// When bytes last moved, and how many did.
 pub struct Activity {
-    opened: Instant,
-    /// Milliseconds after `opened`.
-    last_ms: AtomicU64,
+    seat: Arc<Seat>,
     /// `connections.max.idle.ms` of this client; `u64::MAX` is without end.
     idle_max_ms: AtomicU64,
     idle_changed: Notify,
@@ -282,9 +285,8 @@ pub struct Activity {
 }
 
 impl Activity {
-    fn new(metrics: Arc<Metrics>, idle_max: Option<Duration>) -> Self {
-        let idle_max_ms = AtomicU64::new(idle_ms(idle_max));
-        Self { opened: Instant::now(), last_ms: AtomicU64::new(0), idle_max_ms, idle_changed: Notify::new(), metrics }
+    fn new(metrics: Arc<Metrics>, seat: Arc<Seat>, idle_max: Option<Duration>) -> Self {
+        Self { seat, idle_max_ms: AtomicU64::new(idle_ms(idle_max)), idle_changed: Notify::new(), metrics }
     }
 
     /// How long nothing may move, from now on.
@@ -308,7 +310,7 @@ impl Activity {
     }
 
     fn moved(&self) {
-        self.last_ms.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.seat.heard();
     }
 
     /// Completes when nothing moved for as long as that may be.
@@ -330,9 +332,7 @@ impl Activity {
 
     /// When it has been silent for too long; never, for a time that no clock can tell.
     fn deadline(&self) -> Option<Instant> {
-        let idle_max_ms = self.idle_max_ms.load(Ordering::Relaxed);
-        let last_ms = self.last_ms.load(Ordering::Relaxed);
-        self.opened.checked_add(Duration::from_millis(last_ms.saturating_add(idle_max_ms)))
+        self.seat.silent_for(self.idle_max_ms.load(Ordering::Relaxed)).map(Instant::from_std)
     }
 }
 

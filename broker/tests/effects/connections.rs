@@ -35,6 +35,11 @@ pub fn all(setting: Setting) {
     scene.set(setting, "2");
     second.stream().set_read_timeout(Some(SOON)).unwrap();
     assert!(second.receive_frame().is_ok(), "what was asked is answered now");
+    scene.set(setting, "1");
+    assert!(scene.client.is_closed_by(Instant::now() + SOON), "it was silent for longer");
+    let mut third = scene.running.connect();
+    assert!(!is_served(&mut third));
+    assert!(!second.is_closed_by(Instant::now() + Duration::from_millis(100)));
 }
 
 /// How many of three new connections are not turned away.
