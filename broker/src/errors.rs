@@ -163,7 +163,7 @@ pub fn creation(error: &CreateError) -> ErrorCode {
             ErrorCode::InvalidReplicationFactor
         }
         CreateError::NoPartitions => ErrorCode::InvalidPartitions,
-        CreateError::TooManyPartitions => ErrorCode::PolicyViolation,
+        CreateError::TooManyPartitions | CreateError::Configuration => ErrorCode::PolicyViolation,
         CreateError::Duplicate
         | CreateError::ClusterMetadata
         | CreateError::FactorAndAssignment
@@ -297,6 +297,7 @@ fn altered_topic(rule: &TopicRule) -> ErrorCode {
     match rule {
         TopicRule::NoName => ErrorCode::InvalidRequest,
         TopicRule::Unknown(_) => ErrorCode::UnknownTopicOrPartition,
+        TopicRule::OfConfiguration(_) => ErrorCode::PolicyViolation,
         TopicRule::Configs(_) => ErrorCode::InvalidConfig,
     }
 }

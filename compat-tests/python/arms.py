@@ -17,8 +17,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 FLUSH_S = 60
 OUTPUT = threading.Lock()
 STOP = threading.Event()
-# How long a member that is not let in goes on trying, and how long one that is stays.
-JOIN_S = 1.0
+# How long a member waits for its partitions, and how long it stays.
+JOIN_S = 20.0
 STAY_S = 0.2
 
 
@@ -94,14 +94,16 @@ def read(bootstrap, topic, every_ms, *names):
 def join(bootstrap, topic, *names):
     def one(name):
         while not STOP.is_set():
-            at, met = time.time(), []
+            at, met, error = time.time(), [], None
             kept = {"group.id": name, "session.timeout.ms": 10000, "heartbeat.interval.ms": 1000}
             consumer = Consumer(settings(bootstrap, name, **kept))
             consumer.subscribe([topic], on_assign=lambda consumer, partitions: met.append(partitions))
-            while not met and time.time() < at + JOIN_S and not STOP.is_set():
-                consumer.poll(0.02)
+            while not met and error is None and time.time() < at + JOIN_S and not STOP.is_set():
+                message = consumer.poll(0.02)
+                error = message.error() if message else None
+            outcome = {"error": error.name()} if error else {} if met else {"error": "no answer"}
             if met or not STOP.is_set():
-                say(client=name, at=at, ms=1000 * (time.time() - at), **({} if met else {"error": "not let in"}))
+                say(client=name, at=at, ms=1000 * (time.time() - at), **outcome)
             if met:
                 STOP.wait(STAY_S)
             consumer.close()

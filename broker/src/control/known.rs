@@ -8,6 +8,7 @@ use catena_storage::Storage;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::config::change::error::TopicRule;
 use crate::config::change::{self, AlterError, Alteration, Plan, Values, View};
 use crate::config::layers::Layers;
 use crate::config::resource::{Resource, ResourceKind};
@@ -17,6 +18,7 @@ use crate::config::topic::TopicConfigs;
 use crate::rollout::check::{Checked, RolloutError, check};
 use crate::rollout::machine::Status;
 use crate::rollout::record::Rollout;
+use crate::topics::name::CONFIG;
 
 /// What is known.
 pub struct Known {
@@ -84,6 +86,9 @@ impl Known {
     /// The rule that it breaks.
     pub fn plan(&self, storage: &Storage, alteration: &Alteration) -> Result<Plan, AlterError> {
         let resource = &alteration.resource;
+        if resource.kind == ResourceKind::Topic && resource.name == CONFIG {
+            return Err(TopicRule::OfConfiguration(resource.name.clone()).into());
+        }
         let layers = self.layers();
         let own = self.own(resource, storage);
         let view = View {

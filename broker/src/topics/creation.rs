@@ -65,6 +65,9 @@ pub enum CreateError {
     /// The name of KRaft's own log.
     #[error("Creation of internal topic __cluster_metadata is prohibited.")]
     ClusterMetadata,
+    /// The topic that keeps configuration, other than the broker makes it.
+    #[error("__config holds what was changed while the broker ran; the broker makes it itself.")]
+    Configuration,
     /// The name breaks a rule.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -170,6 +173,9 @@ fn partitions_asked(requests: &[TopicRequest], defaults: Defaults) -> u64 {
 
 fn one(topic: &TopicRequest, taken: &Taken, defaults: Defaults) -> Result<NewTopic, CreateError> {
     check_name(&topic.name, taken)?;
+    if topic.name == name::CONFIG && *topic != super::config_topic() {
+        return Err(CreateError::Configuration);
+    }
     let configs = topic_values::check(&topic.configs)?;
     let partitions = partitions(topic, defaults)?;
     Ok(new_topic(&topic.name, partitions, configs))

@@ -10,10 +10,11 @@
 //! | `place` | who is in which arm, computed as the documentation says |
 //! | `effect` | what shows that a value is in force, and where |
 //! | `load` | real clients with known ids |
-//! | `harmful`, `phases`, `moments`, `together`, `reader` | the scenarios |
+//! | `harmful`, `phases`, `moments`, `together`, `itself`, `reader` | the scenarios |
 
 mod effect;
 mod harmful;
+mod itself;
 mod load;
 mod moments;
 mod phases;

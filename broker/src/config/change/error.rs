@@ -72,6 +72,9 @@ pub enum TopicRule {
     /// There is no such topic.
     #[error("The topic '{0}' does not exist.")]
     Unknown(String),
+    /// It holds what was changed, and has the settings that keep that.
+    #[error("The settings of the topic '{0}' are its own: others could cost it what was changed while the broker ran.")]
+    OfConfiguration(String),
     /// The settings are not known, wrong, or contradict each other.
     #[error(transparent)]
     Configs(#[from] InvalidConfigs),
