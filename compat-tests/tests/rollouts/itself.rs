@@ -26,6 +26,8 @@ fn alter(stage: &Stage, kind: i8, name: &str, setting: &str, value: &str) -> (i1
     (answer.error_code, answer.error_message.map(|text| text.to_string()).unwrap_or_default())
 }
 
+/// Whoever set `max.message.bytes` of `__config` to 0 could never change anything again, and with `cleanup.policy=delete` it lost
+/// what had been changed. Nor may it be made with such settings before the broker makes it.
 #[test]
 fn no_limit_or_retention_costs_the_configuration_its_records() {
     let mut stage = Stage::start(&[("log.retention.check.interval.ms", "200"), ("log.segment.delete.delay.ms", "0")]);
