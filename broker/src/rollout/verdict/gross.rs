@@ -6,7 +6,7 @@
 use super::errors;
 use super::figures::Scope;
 use super::latency::quantile_bounds;
-use super::windows::design_effect;
+use super::windows::design_effect_beyond_chance;
 use crate::rollout::stats::Prior;
 
 /// Errors: so many points of percent more than control.
@@ -36,7 +36,7 @@ fn errors_failed(scope: &Scope, alpha: f64) -> Option<String> {
     if 100.0 * (arms.canary.share() - arms.control.share()) <= ERRORS_POINTS {
         return None;
     }
-    let effect = design_effect(&scope.error_cells());
+    let effect = design_effect_beyond_chance(&scope.error_cells());
     let more = 100.0 * errors::difference(Prior::GROSS, arms.map(|arm| arm.divided_by(effect)), alpha).low;
     (more > ERRORS_POINTS).then(|| {
         let shares = arms.map(|arm| 100.0 * arm.share());
@@ -50,7 +50,7 @@ fn latency_failed(scope: &Scope, q: f64, alpha: f64) -> Option<String> {
     if (values.canary as f64) < LATENCY_TIMES * values.control as f64 {
         return None;
     }
-    let effect = design_effect(&scope.slow_cells(values));
+    let effect = design_effect_beyond_chance(&scope.slow_cells(values));
     let bounds = arms.map(|arm| quantile_bounds(Prior::GROSS, arm, q, effect, alpha / 2.0));
     let limit = LATENCY_TIMES * bounds.control.high? as f64;
     (bounds.canary.low as f64 > limit.max(LATENCY_MICROS)).then(|| {

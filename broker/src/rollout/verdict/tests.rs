@@ -106,6 +106,21 @@ fn microseconds_decide_nothing() {
     assert_approved(decide(usual(), &second(1_000, 0, 20), &second(500, 0, 40)), 60);
 }
 
+/// p99 of such requests is 2 ms or 50 ms by chance: the bounds of the quantile alone would stay apart for ever.
+#[test]
+fn a_quantile_on_the_edge_of_two_heaps_is_no_lasting_doubt() {
+    let stalled = |requests: u64, micros| {
+        let latency = vec![(2_000, requests - requests / 100), (micros, requests / 100)];
+        let requests = Requests { requests, errors: 0, latency };
+        ArmWindow { units: 1.0, apis: [("Produce".to_owned(), requests)].into(), ..ArmWindow::default() }
+    };
+    let (seconds, judgement) = decide(usual(), &stalled(1_000, 50_000), &stalled(500, 50_000));
+    assert!(matches!(judgement.verdict, Verdict::Approve { .. }) && seconds < 300, "{seconds}: {judgement:?}");
+    let mut twice = stalled(500, 50_000);
+    twice.apis.entry("Produce".to_owned()).and_modify(|of| of.latency = vec![(2_000, 490), (50_000, 10)]);
+    assert_rejected(decide(usual(), &stalled(1_000, 50_000), &twice), false, 600, "latency_p99");
+}
+
 #[test]
 fn nobody_in_the_arm_is_doubt_at_the_time_out() {
     let (seconds, judgement) = decide(usual(), &second(100, 0, 2_000), &ArmWindow::default());

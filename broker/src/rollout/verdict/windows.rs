@@ -107,6 +107,12 @@ pub(super) fn design_effect(hits: &[Pair<Tally>]) -> f64 {
     if independent > 0.0 { (variance_of_sum(&residuals) / independent).max(1.0) } else { 1.0 }
 }
 
+/// The same of few cells, where it is known badly: as much of it as exceeds chance.
+pub(super) fn design_effect_beyond_chance(hits: &[Pair<Tally>]) -> f64 {
+    let chance = GROUPS_CHANCE * (2.0 / hits.len().max(1) as f64).sqrt();
+    (design_effect(hits) / (1.0 + chance)).max(1.0)
+}
+
 /// The variance of the sum of `residuals`, whose mean is 0.
 pub(super) fn variance_of_sum(residuals: &[f64]) -> f64 {
     let mut variance = sum_of_squares(residuals);
