@@ -39,6 +39,15 @@ pub fn once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     folder
 }
 
+/// A folder with these files, by name and contents.
+pub fn files(name: &str, contents: &[(&str, &str)]) -> PathBuf {
+    once(&format!("{name}-{}", digest(contents)), |folder| {
+        for (file, text) in contents {
+            fs::write(folder.join(file), text).unwrap_or_else(|e| panic!("{file}: {e}"));
+        }
+    })
+}
+
 /// Holds the lock file `name`.lock in the cache folder until dropped.
 pub fn lock(name: &str) -> File {
     create(&root());

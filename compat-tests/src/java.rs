@@ -40,12 +40,19 @@ impl Program {
 
     /// Like [`Program::compile`], with the files of several folders.
     pub fn compile_together(folders: &[&str], libraries: ClassPath) -> Self {
-        let java = Path::new(env!("CARGO_MANIFEST_DIR")).join("java");
-        let sources: Vec<_> = folders.iter().flat_map(|folder| sources(&java.join(folder))).collect();
-        let folder = folders.join("-");
+        let sources = folders.iter().flat_map(|name| sources(&folder().join(name))).collect();
+        Self::compile_sources(&folders.join("-"), sources, libraries)
+    }
+
+    /// Like [`Program::compile`], with the files of any folder, under the name `name`.
+    pub fn compile_at(name: &str, folder: &Path, libraries: ClassPath) -> Self {
+        Self::compile_sources(name, sources(folder), libraries)
+    }
+
+    fn compile_sources(name: &str, sources: Vec<(PathBuf, String)>, libraries: ClassPath) -> Self {
         let class_path = libraries.fetch();
         let key = cache::digest((libraries.artifacts, &sources));
-        let classes = cache::once(&format!("java-{folder}-{key}"), |out| {
+        let classes = cache::once(&format!("java-{name}-{key}"), |out| {
             let mut javac = Command::new("javac");
             javac.args(["-nowarn", "-proc:none", "-Xlint:-options", "--release", "17", "-cp", &class_path, "-d"]);
             javac.arg(out).args(sources.iter().map(|(path, _)| path));
@@ -68,6 +75,11 @@ impl Program {
         java.args(options).args(LOGGING).args(["-cp", &self.class_path]).arg(main);
         java
     }
+}
+
+/// Where the sources are.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("java")
 }
 
 /// The files with their contents, in the order of their names.

@@ -22,8 +22,13 @@ fn makes_environments() -> bool {
 
 /// `python <script>` in the environment; `script` is a file of `python/`. Add the arguments, then run it.
 pub fn command(script: &str) -> Command {
+    command_at(&folder().join(script))
+}
+
+/// Like [`command`], with a script that is anywhere.
+pub fn command_at(script: &Path) -> Command {
     let mut python = Command::new(environment().join("bin/python"));
-    python.arg(folder().join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
     python
 }
 
@@ -40,6 +45,7 @@ fn environment() -> PathBuf {
     })
 }
 
-fn folder() -> PathBuf {
+/// Where the scripts are.
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
 }

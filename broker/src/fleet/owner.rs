@@ -27,7 +27,7 @@ use crate::internal_log::{self, Found};
 use crate::rollout::machine::{Command, Decision, Machine, Status};
 use crate::rollout::record::{Arm, Tried};
 
-/// How often the arms are compared, and what could not be read is tried again.
+/// How often the arms are compared, it is looked who is there, and what could not be read is tried again.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A config topic, for those who ask.
@@ -88,6 +88,10 @@ impl Fleet {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn show(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.shown.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// The topic is no config topic any more.
     pub(super) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
@@ -123,14 +127,10 @@ impl Owner {
             tokio::select! {
                 biased;
                 () = stopping.wait() => return,
-                _ = second.tick(), if self.has_to_look() => self.measure(),
+                _ = second.tick() => self.measure(),
                 () = fleet.wake.notified() => {}
             }
         }
-    }
-
-    fn has_to_look(&self) -> bool {
-        self.unread || !self.fleet.shown().rollouts.is_empty()
     }
 
     fn now_ms(&self) -> u64 {
@@ -162,11 +162,14 @@ impl Owner {
         internal_log::read(log, at, end, ReadUpTo::HighWatermark, &mut |found| hear(instances, &found, now_ms))
     }
 
-    /// Takes what was reported in the last second.
+    /// Takes what was reported in the last second. Also while nothing is tried: what was done before a rollout began neither
+    /// counts in it nor piles up.
     fn measure(&mut self) {
-        let arms = self.arms();
-        let (control, canaries) = self.instances.take(&arms, self.now_ms());
+        let (arms, now_ms) = (self.arms(), self.now_ms());
+        let (control, canaries) = self.instances.take(&arms, now_ms);
         self.machine.observe(&control, canaries);
+        let (instances, overflow) = (self.instances.presence(&arms, now_ms), self.instances.overflow);
+        self.fleet.show(|shown| (shown.instances, shown.overflow) = (instances, overflow));
     }
 
     fn arms(&self) -> Vec<(String, Arm)> {
@@ -186,9 +189,7 @@ impl Owner {
             }
         }
         let rollouts = self.machine.statuses(&self.fleet.state());
-        let overflow = self.instances.overflow;
-        let instances = self.instances.presence(&self.arms(), self.now_ms());
-        *self.fleet.shown.write().unwrap_or_else(PoisonError::into_inner) = Shown { rollouts, instances, overflow };
+        self.fleet.show(|shown| shown.rollouts = rollouts);
     }
 
     fn next_command(&mut self) -> Option<Command> {

@@ -137,6 +137,7 @@ mod tests {
         // python3: zlib.crc32(b"app-1@User:ANONYMOUS") % 1000000
         assert_eq!(place_of_client("app-1", "User:ANONYMOUS"), crc32fast::hash(b"app-1@User:ANONYMOUS") % PLACES);
         assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926, "as in zlib");
+        assert_eq!((place_of_instance("größe-7"), place_of_instance("注文-12")), (609_858, 306_222), "of UTF-8");
         assert_eq!(place_of_partition("orders", 3), crc32fast::hash(b"orders-3") % PLACES);
     }
 

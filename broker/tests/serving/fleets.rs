@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use catena_broker::config::record::{Outcome, Record, Verdict};
+use catena_broker::fleet::instances::Presence;
 use catena_broker::rollout::arms::place_of_instance;
 use catena_broker::rollout::record::{Arm, Rollout};
 use compat_tests::wire::batch::BatchBuilder;
@@ -133,6 +134,28 @@ fn a_value_that_proves_itself_moves_to_control_also_over_a_restart() {
     eventually("it leaves the canary partition", || {
         matches!(records(&mut client, &topic, CANARY).last(), Some(Record::Rollout(_, None)))
     });
+}
+
+#[test]
+fn what_was_done_before_a_rollout_began_does_not_count_in_it() {
+    let running = Running::start();
+    let mut client = running.connect();
+    let topic = config_topic(&mut client);
+    assert_eq!(write(&mut client, &topic, CONTROL, SETTING, Some(&control("20", 1))), (0, String::new()));
+    for seq in 1..=50 {
+        report(&mut client, &topic, seq, |_| 100);
+    }
+    let shown = || running.broker().fleets.of(topic.id).expect("is a config topic").shown();
+    let everybody = |presence: &Presence| presence.reporting == PROCESSES as u64;
+    eventually("the processes are seen", || shown().instances.get("control").is_some_and(everybody));
+    assert_eq!(write(&mut client, &topic, CANARY, ROLLOUT, Some(LARGER)), (0, String::new()));
+    eventually("it is measured", || shown().rollouts.first().is_some_and(|status| status.seconds >= 2));
+    report(&mut client, &topic, 51, |_| 0);
+    let judged = || shown().rollouts.first()?.figures.as_ref()?.metrics.first().cloned();
+    eventually("the reports count", || judged().is_some_and(|metric| metric.canary_samples > 0));
+    let metric = judged().expect("was just there");
+    assert_eq!((metric.control, metric.canary), (Some(0.0), Some(0.0)));
+    assert_eq!(metric.control_samples + metric.canary_samples, 100 * PROCESSES as u64);
 }
 
 #[test]
