@@ -5,6 +5,7 @@
 //! - A process is in the arm that its id says, whatever it claims.
 //! - A process that falls silent without saying good-bye counts as failing, with as many requests as it used to have, for
 //!   `MOURNED_MS`: a value that kills processes must not look better for it. The same holds in every arm.
+//! - Whoever was silent before an arm began, or before it ended, did not fail by what is compared after that.
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,8 @@ pub struct Instances {
 #[derive(Debug)]
 struct Instance {
     place: u32,
+    /// The rollout whose arm it was in at the last window; in control if it is none.
+    rollout: Option<String>,
     seq: Option<u64>,
     reported_ms: u64,
     /// Between its reports, milliseconds; smoothed.
@@ -74,13 +77,12 @@ impl Instances {
 
     /// What was done since the last time: by the processes in none of `arms`, and in each of them.
     pub fn take(&mut self, arms: &[(String, Arm)], now_ms: u64) -> (ArmWindow, BTreeMap<String, ArmWindow>) {
-        self.by_id.retain(|_, instance| instance.silent_for(now_ms) < MOURNED_MS);
+        self.by_id.retain(|_, instance| instance.settle(arms, now_ms));
         let mut control = ArmWindow::default();
         let mut canaries: BTreeMap<String, ArmWindow> =
             arms.iter().map(|(name, _)| (name.clone(), ArmWindow::default())).collect();
         for instance in self.by_id.values_mut() {
-            let arm = arms.iter().find(|(_, arm)| arm.contains(instance.place)).map(|(name, _)| name);
-            let window = match arm {
+            let window = match &instance.rollout {
                 Some(name) => canaries.entry(name.clone()).or_default(),
                 None => &mut control,
             };
@@ -107,6 +109,7 @@ impl Instance {
     fn new(id: &str, now_ms: u64) -> Self {
         Self {
             place: place_of_instance(id),
+            rollout: None,
             seq: None,
             reported_ms: now_ms,
             interval_ms: None,
@@ -136,6 +139,19 @@ impl Instance {
         for (name, count) in &report.counters {
             let counter = self.counters.entry(name.clone()).or_default();
             *counter = counter.saturating_add(*count);
+        }
+    }
+
+    /// Puts it into its arm; false if it is to be forgotten.
+    fn settle(&mut self, arms: &[(String, Arm)], now_ms: u64) -> bool {
+        let arm = arms.iter().find(|(_, arm)| arm.contains(self.place)).map(|(name, _)| name);
+        let moves = self.rollout.as_ref() != arm;
+        if moves {
+            self.rollout = arm.cloned();
+        }
+        match self.silent_for(now_ms) {
+            0 => true,
+            silent_ms => !moves && silent_ms < MOURNED_MS,
         }
     }
 
@@ -222,6 +238,31 @@ mod tests {
         }
         assert!((500..=700).contains(&failed), "{failed}");
         assert!(instances.by_id.is_empty());
+    }
+
+    #[test]
+    fn who_was_silent_when_a_rollout_began_or_ended_is_not_held_against_what_comes_then() {
+        let rollout = |name: &str| vec![(name.to_owned(), ALL)];
+        for (before, after) in [(vec![], rollout("r")), (rollout("r"), vec![]), (rollout("q"), rollout("r"))] {
+            let mut instances = Instances::default();
+            instances.reported("a", Some(&report(1, 10, 0)), 1_000);
+            instances.take(&before, 2_000);
+            let (control, canaries) = instances.take(&before, 10_000);
+            let failed: u64 = canaries.values().chain([&control]).map(|window| figures(window).2).sum();
+            assert!(failed > 0, "{before:?}: it is missed");
+            let (control, canaries) = instances.take(&after, 11_000);
+            assert!(canaries.values().chain([&control]).all(|window| figures(window) == (0.0, 0, 0)), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn who_dies_of_a_value_at_once_fails_in_its_arm() {
+        let mut instances = Instances::default();
+        instances.reported("a", Some(&report(1, 10, 0)), 1_000);
+        instances.take(&[], 1_000);
+        instances.take(&[("r".to_owned(), ALL)], 2_000);
+        let (_, canaries) = instances.take(&[("r".to_owned(), ALL)], 10_000);
+        assert!(figures(&canaries["r"]).2 > 0);
     }
 
     #[test]
