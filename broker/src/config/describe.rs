@@ -181,7 +181,7 @@ fn layered(
     let mut synonyms: Vec<_> = own_value.into_iter().collect();
     let names: Vec<_> = definition.fallbacks.iter().map(|fallback| fallback.name).collect();
     match names.first() {
-        Some(first) => synonyms.extend(in_layers(&names, first, brokers.layers)),
+        Some(first) => synonyms.extend(behind_a_topic(&names, first, brokers.layers)),
         None if behind == Behind::OwnName => {
             synonyms.extend(definition.default.map(|value| synonym(definition.name, value, Source::Default)));
         }
@@ -193,7 +193,7 @@ fn layered(
 
 fn of_broker_setting(definition: &'static Definition, brokers: Brokers<'_>) -> Described {
     let value = brokers.in_force.effective(definition).map(str::to_owned);
-    let synonyms = in_layers(&units(definition.name), definition.name, brokers.layers);
+    let synonyms = from_main(in_layers(&units(definition.name), brokers.layers), definition.name);
     described(definition, value, !definition.is_dynamic(), synonyms)
 }
 
@@ -214,8 +214,21 @@ fn units(name: &'static str) -> Vec<&'static str> {
     with_it.unwrap_or_else(|| vec![name])
 }
 
-/// What the layers say of settings that mean the same; Kafka leaves out what stands before the first mention of `main`.
-fn in_layers(names: &[&'static str], main: &str, layers: &Layers) -> Vec<Synonym> {
+/// What the layers say of the settings behind one of a topic. Kafka leaves out what stands before the first mention of
+/// the finest unit, even if that is the value in force; here the source is the true one.
+fn behind_a_topic(names: &[&'static str], first: &str, layers: &Layers) -> Vec<Synonym> {
+    let all = in_layers(names, layers);
+    let is_given = all.first().is_some_and(|synonym| synonym.source != Source::Default);
+    if is_given { all } else { from_main(all, first) }
+}
+
+/// Leaves out what stands before the first mention of `main`.
+fn from_main(all: Vec<Synonym>, main: &str) -> Vec<Synonym> {
+    all.into_iter().skip_while(|synonym| synonym.name != main).collect()
+}
+
+/// What the layers say of settings that mean the same, the value in force first.
+fn in_layers(names: &[&'static str], layers: &Layers) -> Vec<Synonym> {
     let dynamic = |values: &BTreeMap<String, String>, source| {
         let found = names.iter().filter_map(|name| Some(synonym(name, values.get(*name)?, source)));
         found.collect::<Vec<_>>()
@@ -225,8 +238,7 @@ fn in_layers(names: &[&'static str], main: &str, layers: &Layers) -> Vec<Synonym
     let file = names.iter().filter_map(|name| Some(synonym(name, layers.fixed.given(name)?, Source::File)));
     let default = |name: &&str| table::broker_setting(name).and_then(|found| found.default);
     let defaults = names.iter().filter_map(|name| Some(synonym(name, default(name)?, Source::Default)));
-    let all = this_broker.into_iter().chain(all_brokers).chain(file).chain(defaults);
-    all.skip_while(|synonym| synonym.name != main).collect()
+    this_broker.into_iter().chain(all_brokers).chain(file).chain(defaults).collect()
 }
 
 fn synonym(name: &'static str, value: &str, source: Source) -> Synonym {
@@ -329,6 +341,15 @@ mod tests {
         assert_eq!(of("max.message.bytes"), "Some(\"7\") AllBrokers [message.max.bytes=7 message.max.bytes=1048588]");
         assert_eq!(of("segment.ms"), "Some(\"604800000\") Default []");
         assert_eq!(of("remote.storage.enable"), "Some(\"false\") Default []");
+    }
+
+    #[test]
+    fn a_value_in_another_unit_is_told_where_it_is_in_force() {
+        let layers = layers(&["log.retention.hours=2"], &[], &[]);
+        let of_topics = find(with(&layers, |brokers| of_topic(&TopicConfigs::new(), brokers)), "retention.ms");
+        assert_eq!(told(&of_topics), "Some(\"7200000\") File [log.retention.hours=2 log.retention.hours=168]");
+        let of_broker = find(with(&layers, of_broker), "log.retention.ms");
+        assert_eq!(told(&of_broker), "None Default []");
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub fn without_remarks(ask: &Ask) -> Result<Asked, AlterError> {
     };
     let Remarks { reason, version } = remarks;
     let reason = reason.map(|text| text.ok_or(AlterError::RemarkNotSet(REASON))).transpose()?;
+    if let Some(bytes) = reason.as_ref().map(String::len).filter(|bytes| *bytes > VALUE_BYTES_MAX) {
+        return Err(AlterError::TooLong { setting: REASON.to_owned(), bytes });
+    }
     let version = version.map(|text| text.ok_or(AlterError::RemarkNotSet(VERSION))).transpose()?;
     let number = |text: String| text.trim().parse().map_err(|_| AlterError::NotAVersion(text));
     Ok(Asked { ask, reason, expected_version: version.map(number).transpose()? })
