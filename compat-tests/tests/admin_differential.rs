@@ -21,11 +21,10 @@ const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[(
     "there are no log directories that could be cordoned",
 )];
 
-/// Topic settings that differ, and why.
-const KNOWN_SETTINGS: &[(&str, &str)] = &[
-    ("min.insync.replicas", "a freshly formatted Kafka sets it dynamically, for eligible leader replicas"),
-    ("catena.acks.all", "Catena's own"),
-];
+/// Topic settings that differ, and why. Catena's own begin with `catena.`.
+const KNOWN_SETTINGS: &[(&str, &str)] =
+    &[("min.insync.replicas", "a freshly formatted Kafka sets it dynamically, for eligible leader replicas")];
+const OWN_SETTINGS: &str = "catena.";
 
 /// Broker settings that Kafka reads and does not describe, or only once they are set.
 const HIDDEN_BY_KAFKA: [&str; 4] = [
@@ -98,7 +97,10 @@ fn normal(answer: Value) -> Value {
     match answer {
         Value::Object(fields) => Value::Object(fields.into_iter().map(normal_field).collect()),
         Value::Array(items) => {
-            let known = |item: &Value| KNOWN_SETTINGS.iter().any(|(name, _)| item["name"] == **name);
+            let known = |item: &Value| {
+                let name = item["name"].as_str().unwrap_or_default();
+                name.starts_with(OWN_SETTINGS) || KNOWN_SETTINGS.iter().any(|(known, _)| name == *known)
+            };
             let mut items: Vec<_> = items.into_iter().filter(|item| !known(item)).map(normal).collect();
             if items.iter().all(Value::is_object) {
                 items.sort_by_key(Value::to_string);
