@@ -24,6 +24,7 @@ pub const ROOT: &str = "root";
 const NAMES: &[&str] = &[
     "catena_broker",
     "catena_broker::config",
+    "catena_broker::control",
     "catena_broker::dispatch",
     "catena_broker::fleet",
     "catena_broker::groups",
