@@ -133,13 +133,14 @@ impl Server {
         let opened = spawn_blocking(move || Storage::open(&dirs, options)).await;
         let (storage, recovery) = opened.map_err(io::Error::other)??;
         let advertised = advertised(&config, &bound);
-        let (owner, storage, config) = load(owner, storage).await?;
+        let (mut owner, storage, config) = load(owner, storage).await?;
         let (fixed, config) = (live.current(), Arc::new(config));
         live.replace(Current { config: config.clone(), trials: None });
         apply_to_storage(&storage, &fixed.config, &config);
         storage.refresh_log_configs();
         let (broker, stop) = assemble(&config, live, storage, configs, advertised)?;
         broker.fleets.begin(&broker);
+        owner.resume(&broker);
         tokio::spawn(owner.run(broker.clone()));
         broker.groups.load();
         tokio::spawn(producers::look_after(broker.clone()));

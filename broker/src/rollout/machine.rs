@@ -130,6 +130,16 @@ impl Machine {
         })
     }
 
+    /// Lets run, after a start, what has an arm; whatever else is to be done comes later.
+    pub fn resume(&mut self, state: &State, check: Check) {
+        for (name, standing) in in_order(state) {
+            let rollout = &standing.rollout;
+            if let (Wanted::Start, Some(arm), Ok(checked)) = (rollout.state, rollout.arm, check(name, rollout)) {
+                self.run(name, standing.offset, arm, checked);
+            }
+        }
+    }
+
     fn run(&mut self, name: &str, offset: i64, arm: Arm, checked: Checked) {
         let unit = checked.unit;
         self.runs.entry(name.to_owned()).or_insert_with(|| Run::new(offset, unit, arm, Trial::new(checked.plan)));

@@ -176,6 +176,20 @@ fn a_restart_changes_neither_arms_nor_ends() {
     assert_eq!(scene.restart().done(), "");
 }
 
+/// A broker began to listen before its arms were in place: for a moment after a start, clients of an arm were served by control.
+#[test]
+fn whatever_has_an_arm_runs_at_a_start_before_anything_is_done() {
+    let mut scene = Scene::default();
+    scene.author_writes("r", rollout("x", 10.0)).author_writes("paused", rollout("x", 10.0));
+    scene.author_writes("paused", Rollout { state: Wanted::Pause, ..rollout("x", 10.0) });
+    scene.author_writes("waits", rollout("of a partition", 10.0));
+    let before: Vec<String> = scene.machine.running().map(|run| run.0.to_owned()).collect();
+    let mut started = Machine::default();
+    started.resume(&scene.state, &check);
+    let after: Vec<String> = started.running().map(|run| run.0.to_owned()).collect();
+    assert_eq!((before, after), (vec!["r".to_owned()], vec!["r".to_owned()]));
+}
+
 #[test]
 fn what_was_measured_against_an_older_control_does_not_count() {
     let mut scene = Scene::default();

@@ -38,9 +38,10 @@ struct Case {
 
 #[test]
 fn a_harmful_value_is_rejected_whenever_the_broker_is_killed() {
+    let half = json!([{"metric": "errors"}, {"metric": "latency_p50", "api": "Produce", "margin": 50}]);
     live_through(&Case {
         settings: &[],
-        rollout: rollout("catena.commit.delay.ms", 200, 30.0),
+        rollout: measured_by(rollout("catena.commit.delay.ms", 200, 30.0), &half),
         verdict: "rejected",
         setting: "catena.commit.delay.ms",
         before: "0",

@@ -2,10 +2,12 @@
 //! the others.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use compat_tests::python;
 use compat_tests::wire::{Connection, FetchPlan, ProduceFrame, ProduceHeader, Topic, batch::BatchBuilder, now_ms};
+use compat_tests::{Broker, python};
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use kafka_protocol::messages::{DescribeTopicPartitionsRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -14,13 +16,15 @@ use serde_json::{Value, json};
 use crate::load::{Load, no_errors, producer};
 use crate::place::{Arm, of_client};
 use crate::stage::{Stage, for_hours, measured_by, rollout};
-use crate::{await_some, story};
+use crate::{PATIENCE, await_some, story};
 
 /// Rollouts at once.
 const ROLLOUTS: usize = 10;
 /// Clients that ask; more with `CATENA_ROLLOUT_CLIENTS`.
 const CLIENTS: usize = 4_000;
 const CONNECTIONS: usize = 4;
+/// Starts after which the first request is looked at.
+const STARTS: usize = 8;
 const PARTITIONS: i32 = 60;
 /// One record of so many bytes in a batch: the bytes of an answer are a multiple of the batch's.
 const RECORD_BYTES: usize = 2_000;
@@ -58,6 +62,7 @@ fn every_request_is_served_by_one_of_ten_rollouts_or_by_none_as_its_client_id_sa
     stage.crash();
     tried.iter().for_each(|tried| assert_eq!(stage.arm(&tried.name), Some(tried.arm)));
     check_all(&ask_all(&stage, &topic, CLIENTS), &tried);
+    check_first_requests(&mut stage, &topic, &tried);
     check_while_they_change(&stage, &topic, tried);
     story::check(&stage);
 }
@@ -145,6 +150,18 @@ fn expected(client: &str, tried: &[Tried]) -> Served {
     let arms: Vec<&Tried> = tried.iter().filter(|tried| tried.arm.contains(place)).collect();
     assert!(arms.len() <= 1, "{client} is in two arms");
     arms.first().map_or(CONTROL, |tried| tried.served)
+}
+
+/// Whoever connects as soon as a broker listens is in its arm already.
+fn check_first_requests(stage: &mut Stage, topic: &Topic, tried: &[Tried]) {
+    let client = (0..).map(|number| format!("early-{number}")).find(|client| tried[0].arm.has_client(client)).unwrap();
+    for _ in 0..STARTS {
+        let address = SocketAddr::from(([127, 0, 0, 1], stage.broker.port()));
+        stage.broker.begin_restart();
+        let mut connection = Connection::connect_until(address, Instant::now() + PATIENCE).unwrap();
+        assert_eq!(ask(&mut connection, topic, &client).served, tried[0].served);
+    }
+    stage.crash();
 }
 
 /// Rollouts end and begin while clients ask: each is served as before or as afterwards, and by nothing in between.

@@ -58,6 +58,15 @@ impl Owner {
         self.publish(broker);
     }
 
+    /// Puts the arms in place that stood when the broker ended: who comes as soon as it listens is in its arm already.
+    pub fn resume(&mut self, broker: &Broker) {
+        let known = self.known.clone();
+        let state = known.state().clone_rollouts();
+        let check = |name: &str, rollout: &Rollout| known.check_rollout(&broker.storage, name, rollout);
+        self.conductor.machine.resume(&state, &check);
+        self.publish(broker);
+    }
+
     fn next_command(&mut self, broker: &Broker) -> Option<Command> {
         let known = self.known.clone();
         let state = known.state().clone_rollouts();
