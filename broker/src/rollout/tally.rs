@@ -21,6 +21,9 @@ const POWERS: u64 = 26;
 const BUCKETS: usize = (EXACT + POWERS * STEPS) as usize;
 /// Bits by which units are counted.
 const SIGNS: usize = 4096;
+/// A unit counts as there for so many windows at least after it was seen, and twice as many at most: one that a value has silenced
+/// must not be missing where rates are told per unit.
+const REMEMBERED: u32 = 30;
 
 /// The counters of one arm.
 #[derive(Debug)]
@@ -28,6 +31,9 @@ pub struct Tally {
     apis: [OnceLock<Box<ApiTally>>; API_KEYS],
     bytes: AtomicU64,
     signs: [AtomicU32; SIGNS / 32],
+    /// Those of the time before.
+    earlier: [AtomicU32; SIGNS / 32],
+    windows: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -56,6 +62,8 @@ impl Default for Tally {
             apis: [const { OnceLock::new() }; API_KEYS],
             bytes: AtomicU64::new(0),
             signs: [const { AtomicU32::new(0) }; SIGNS / 32],
+            earlier: [const { AtomicU32::new(0) }; SIGNS / 32],
+            windows: AtomicU32::new(0),
         }
     }
 }
@@ -101,9 +109,18 @@ impl Tally {
         ArmWindow { units: self.take_units(), apis, counters: BTreeMap::from([("throughput".to_owned(), bytes)]) }
     }
 
-    /// How many units there were: linear counting (Whang et al. 1990), exact for few.
+    /// How many units there are: linear counting (Whang et al. 1990), exact for few.
     fn take_units(&self) -> f64 {
-        let set: u32 = self.signs.iter().map(|word| word.swap(0, Ordering::Relaxed).count_ones()).sum();
+        let moves_on = self.windows.fetch_add(1, Ordering::Relaxed) % REMEMBERED == REMEMBERED - 1;
+        let count = |(now, earlier): (&AtomicU32, &AtomicU32)| {
+            let seen = if moves_on { now.swap(0, Ordering::Relaxed) } else { now.load(Ordering::Relaxed) };
+            let before = earlier.load(Ordering::Relaxed);
+            if moves_on {
+                earlier.store(seen, Ordering::Relaxed);
+            }
+            (seen | before).count_ones()
+        };
+        let set: u32 = self.signs.iter().zip(&self.earlier).map(count).sum();
         let free = (SIGNS as f64 - f64::from(set)).max(1.0);
         (SIGNS as f64 * (SIGNS as f64 / free).ln()).round()
     }
@@ -171,7 +188,18 @@ mod tests {
         assert_eq!(window.apis, BTreeMap::from([("Produce".to_owned(), expected)]));
         assert_eq!((window.units, window.counters["throughput"]), (2.0, 28));
         let nothing = tally.take(|_| Some("Produce"));
-        assert_eq!((nothing.units, nothing.apis.len(), nothing.counters["throughput"]), (0.0, 0, 0));
+        assert_eq!((nothing.apis.len(), nothing.counters["throughput"]), (0, 0));
+    }
+
+    #[test]
+    fn who_is_silent_for_long_is_a_unit_no_more() {
+        let tally = Tally::default();
+        tally.sign(7);
+        let mut units: Vec<f64> = (0..3 * REMEMBERED).map(|_| tally.take_units()).collect();
+        units.dedup();
+        assert_eq!(units, [1.0, 0.0]);
+        tally.sign(7);
+        assert_eq!((0..REMEMBERED).map(|_| tally.take_units()).sum::<f64>(), f64::from(REMEMBERED));
     }
 
     #[test]
