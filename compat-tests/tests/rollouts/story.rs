@@ -4,7 +4,8 @@
 //! 2. A verdict names the record it is about: one of that rollout. Each such record has one verdict at most.
 //! 3. Approved: all values of the rollout are in the verdict's batch. Rejected: the verdict is alone in its batch. A value that
 //!    came by a rollout is in the batch of its verdict.
-//! 4. Arms that stand at once in the canary partition are disjoint, and together at most half of the places. A rollout gets one.
+//! 4. Arms that stand at once in the canary partition are disjoint, and together at most half of the places. A rollout gets one,
+//!    and only what stands there does: what was taken back does not.
 //! 5. What is decided stands in the canary partition no more.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,10 +87,13 @@ fn in_short(key: &Value, value: Option<&Value>) -> String {
 
 fn arms_are_disjoint(canary: &[Entry]) {
     let mut standing: BTreeMap<&str, Arm> = BTreeMap::new();
+    let mut last: BTreeMap<&str, bool> = BTreeMap::new();
     for entry in canary {
         let name = entry.key["rollout"].as_str().expect("a rollout");
         let before = standing.remove(name);
+        let stood = last.insert(name, entry.value.is_some());
         let Some(arm) = entry.value.as_ref().and_then(arm_of) else { continue };
+        assert_eq!(stood, Some(true), "{name} at {} does not stand and gets an arm", entry.offset);
         assert_eq!(before, None, "{name} has an arm and gets another: {canary:#?}");
         assert!(standing.values().all(|other| !arm.overlaps(*other)), "{name} {arm:?} beside {standing:?}");
         standing.insert(name, arm);
