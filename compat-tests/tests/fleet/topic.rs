@@ -126,7 +126,8 @@ impl ConfigTopic {
     /// The newest value of a key, unless it is a tombstone.
     fn newest(&self, partition: i32, key: &str) -> Option<Value> {
         let batches = self.client().read_partition(&self.topic, partition, 0).expect("the partition");
-        let records = batches.iter().flat_map(|batch| batch.records().expect("records"));
+        let records = batches.iter().map(|batch| batch.decompressed().and_then(|batch| batch.records()));
+        let records = records.flat_map(|records| records.expect("records"));
         let newest = records.filter(|record| record.key.as_deref() == Some(key.as_bytes())).last()?;
         newest.value.map(|value| serde_json::from_slice(&value).expect("JSON"))
     }
