@@ -54,7 +54,7 @@ fn a_rollout_is_written_told_and_shown() {
     assert!(catena(&broker, start).refusal().contains("is there already: running"));
     let told = || catena(&broker, "rollout --topic fleet show bigger").lines();
     eventually("figures are told", || told().iter().any(|line| line.starts_with("errors ")));
-    assert!(told().contains(&"canary 0 report, 0 are silent".to_owned()), "{:?}", told());
+    eventually("who takes part is told", || told().contains(&"canary 0 report, 0 are silent".to_owned()));
 
     catena(&broker, "rollout --topic fleet pause bigger --reason lunch").lines();
     let twice = catena(&broker, "rollout --topic fleet pause bigger");

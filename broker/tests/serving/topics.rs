@@ -194,7 +194,7 @@ fn a_setting_of_the_broker_stands_behind_those_of_topics_and_secrets_stay_inside
     running.topic_with("t", 1, &[("max.message.bytes", "5")]);
     let mut client = running.connect();
     let mut of = |kind, resource, name| told(&setting(&mut client, kind, resource, name));
-    assert_eq!(of(TOPIC, "t", "retention.ms"), "7200000 4 [log.retention.hours=2]");
+    assert_eq!(of(TOPIC, "t", "retention.ms"), "7200000 4 [log.retention.hours=2 log.retention.hours=168]");
     let expected = "5 1 [max.message.bytes=5 message.max.bytes=9999 message.max.bytes=1048588]";
     assert_eq!(of(TOPIC, "t", "max.message.bytes"), expected);
     assert_eq!(of(BROKER, "7", "message.max.bytes"), "9999 4 [message.max.bytes=9999 message.max.bytes=1048588]");
