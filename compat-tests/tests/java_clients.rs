@@ -66,8 +66,6 @@ const MISSING: &[(&[i16], &str, &str)] = &[
     (&[24, 25, 26, 28], "transactional producer", "KafkaException"),
     (&[68, 69], "consumer group protocol", UNSUPPORTED),
     (&[76, 78, 79], "share consumer", UNSUPPORTED),
-    (&[44], "change of a topic's settings", UNSUPPORTED),
-    (&[74], "settings of what", UNSUPPORTED),
     (&[43], "election", UNSUPPORTED),
     (&[61], "producers", UNSUPPORTED),
     (&[66], "transactions", UNSUPPORTED),
@@ -97,9 +95,9 @@ const MISSING: &[(&[i16], &str, &str)] = &[
     (&[57], "other features", UNSUPPORTED),
 ];
 const UNSUPPORTED: &str = "UnsupportedVersionException";
-/// Likewise, but this client has no call for them: SASL needs a listener, AlterConfigs and UnregisterController are gone or not there yet, the
+/// Likewise, but this client has no call for them: SASL needs a listener, UnregisterController is gone or not there yet, the
 /// metrics of clients go to who asks for them, and the state of share groups is between brokers.
-const MISSING_UNASKED: &[i16] = &[17, 33, 36, 71, 72, 83, 84, 85, 86, 87, 94];
+const MISSING_UNASKED: &[i16] = &[17, 36, 71, 72, 83, 84, 85, 86, 87, 94];
 
 #[test]
 fn what_is_not_there_yet_is_refused_at_once_and_by_its_name() {

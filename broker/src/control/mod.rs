@@ -5,12 +5,14 @@
 //! | file | |
 //! |---|---|
 //! | `owner` | the one task that changes anything: alterations, rollouts |
+//! | `conduct` | rollouts carried out, these and those of fleets |
 //! | `known` | what is known, for everybody who asks |
 //! | `apply` | from settings in force to the parts that run by them |
 //! | `partitions` | with which settings each log runs |
 //! | `intake` | what producers may write into `__config` |
 
 pub mod apply;
+pub mod conduct;
 pub mod intake;
 mod known;
 mod owner;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::REPORTS;
 use super::instances::{Instances, Presence};
@@ -23,9 +23,10 @@ use crate::broker::Broker;
 use crate::config::log::{ConfigLog, NotKept, take};
 use crate::config::record::{FORMAT, Outcome, PlainKey, Record, SettingValue};
 use crate::config::state::{Changed, Side, Standing, State};
+use crate::control::conduct::{Owns, conduct};
 use crate::internal_log::{self, Found};
 use crate::rollout::machine::{Command, Decision, Machine, Status};
-use crate::rollout::record::{Arm, Tried};
+use crate::rollout::record::{Arm, Rollout, Tried};
 
 /// How often the arms are compared, it is looked who is there, and what could not be read is tried again.
 const SECOND: Duration = Duration::from_secs(1);
@@ -177,58 +178,9 @@ impl Owner {
     }
 
     async fn conduct(&mut self, broker: &Broker) {
-        while let Some(command) = self.next_command() {
-            match self.execute(broker, &command).await {
-                Ok(()) => {}
-                // What was written wakes this task as soon as it can be read.
-                Err(NotKept::Overtaken) => break,
-                Err(why) => {
-                    warn!(topic = self.fleet.name, "a rollout has to wait: {why}");
-                    break;
-                }
-            }
-        }
+        conduct(self, broker).await;
         let rollouts = self.machine.statuses(&self.fleet.state());
         self.fleet.show(|shown| shown.rollouts = rollouts);
-    }
-
-    fn next_command(&mut self) -> Option<Command> {
-        let fleet = self.fleet.clone();
-        let state = fleet.state();
-        self.machine.next(&state, &check_rollout)
-    }
-
-    async fn execute(&mut self, broker: &Broker, command: &Command) -> Result<(), NotKept> {
-        match command {
-            Command::Begin { name, arm } => self.begin(broker, name, *arm).await,
-            Command::Decide(decision) => self.decide(broker, decision).await,
-            Command::Forget { name } => self.keep(broker, Side::Canary, &[Record::Rollout(name.clone(), None)]).await,
-        }
-    }
-
-    async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
-        let standing = self.fleet.state().rollout(name).cloned();
-        let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
-        let begun = rollout.begun(arm, Timestamp::now());
-        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await?;
-        info!(topic = self.fleet.name, rollout = name, from = arm.from, to = arm.to, "rollout begins");
-        Ok(())
-    }
-
-    async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
-        let standing = self.fleet.state().rollout(&decision.name).cloned();
-        let Some(standing) = standing.filter(|standing| standing.offset == decision.offset) else { return Ok(()) };
-        let changes = match decision.outcome {
-            Outcome::Approved => standing.rollout.changes.as_slice(),
-            Outcome::Rejected => &[],
-        };
-        let mut records: Vec<Record> = changes.iter().map(|tried| self.approved(decision, tried)).collect();
-        records.push(decision.verdict(Timestamp::now()));
-        let (topic, why) = (&self.fleet.name, &decision.why);
-        info!(topic, rollout = decision.name, verdict = ?decision.outcome, why, "rollout decided");
-        self.keep(broker, Side::Control, &records).await?;
-        broker.metrics.rollout_decided(decision.outcome == Outcome::Approved);
-        Ok(())
     }
 
     fn approved(&self, decision: &Decision, tried: &Tried) -> Record {
@@ -244,6 +196,30 @@ impl Owner {
             rollout: Some(decision.name.clone()),
         };
         Record::Plain(PlainKey { setting: tried.setting.clone() }, Some(value))
+    }
+}
+
+impl Owns for Owner {
+    fn topic(&self) -> &str {
+        &self.fleet.name
+    }
+
+    fn next_command(&mut self, _broker: &Broker) -> Option<Command> {
+        let fleet = self.fleet.clone();
+        let state = fleet.state();
+        self.machine.next(&state, &check_rollout)
+    }
+
+    fn standing(&self, name: &str) -> Option<Standing> {
+        self.fleet.state().rollout(name).cloned()
+    }
+
+    fn outcome(&self, _broker: &Broker, decision: &Decision, rollout: &Rollout) -> (Decision, Vec<Record>) {
+        let changes = match decision.outcome {
+            Outcome::Approved => rollout.changes.as_slice(),
+            Outcome::Rejected => &[],
+        };
+        (decision.clone(), changes.iter().map(|tried| self.approved(decision, tried)).collect())
     }
 
     async fn keep(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<(), NotKept> {

@@ -4,8 +4,6 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.ListShareGroupOffsetsSpec;
 import org.apache.kafka.clients.admin.ScramMechanism;
@@ -20,7 +18,6 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
-import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
 import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.apache.kafka.common.quota.ClientQuotaFilter;
@@ -78,11 +75,7 @@ final class Unsupported {
     }
 
     private static void administration(Report report, Admin admin, String topic) {
-        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-        AlterConfigOp change = new AlterConfigOp(new ConfigEntry("retention.ms", "1"), AlterConfigOp.OpType.SET);
         TopicPartition partition = new TopicPartition(topic, 0);
-        report.outcome("change of a topic's settings", () -> admin.incrementalAlterConfigs(Map.of(resource, List.of(change))).all().get());
-        report.outcome("settings of what", () -> admin.listConfigResources().all().get().size());
         report.outcome("election", () -> admin.electLeaders(ElectionType.PREFERRED, Set.of(partition)).all().get());
         report.outcome("producers", () -> admin.describeProducers(List.of(partition)).all().get().size());
         report.outcome("transactions", () -> admin.listTransactions().all().get().size());

@@ -1,15 +1,11 @@
 //! Rollouts as they are carried out: arms put in place, seconds measured, verdicts written.
 //!
-//! What must always hold:
-//! - The verdict and the values that it brings are one batch in control: that batch is the decision. The tombstone in the
-//!   canary partition comes after it, and is written again by whoever finds it missing.
-//! - Arms are in force only while the record that gives them stands in the canary partition.
+//! What must always hold: arms are in force only while the record that gives them stands in the canary partition.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Owner;
 use super::alter::Origin;
@@ -18,12 +14,13 @@ use crate::config::Config;
 use crate::config::change::Plan;
 use crate::config::layers::Layers;
 use crate::config::live::Current;
-use crate::config::log::NotKept;
+use crate::config::log::{CONFIG, NotKept};
 use crate::config::record::{Outcome, Record};
 use crate::config::resolve::resolve;
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::state::{Side, Standing, State};
 use crate::control::apply::put_in_place;
+use crate::control::conduct::{Owns, conduct};
 use crate::rollout::arms::{Trials, TriedArm, Unit};
 use crate::rollout::check::alterations;
 use crate::rollout::machine::{Command, Decision, Machine};
@@ -44,17 +41,7 @@ pub(super) struct Conductor {
 impl Owner {
     /// Does what is to be done for rollouts, and puts in place what then runs.
     pub(super) async fn conduct(&mut self, broker: &Broker) {
-        while let Some(command) = self.next_command(broker) {
-            match self.execute(broker, &command).await {
-                Ok(()) => {}
-                // What was written wakes this task as soon as it can be read.
-                Err(NotKept::Overtaken) => break,
-                Err(why) => {
-                    warn!("a rollout has to wait: {why}");
-                    break;
-                }
-            }
-        }
+        conduct(self, broker).await;
         self.publish(broker);
     }
 
@@ -65,45 +52,6 @@ impl Owner {
         let check = |name: &str, rollout: &Rollout| known.check_rollout(&broker.storage, name, rollout);
         self.conductor.machine.resume(&state, &check);
         self.publish(broker);
-    }
-
-    fn next_command(&mut self, broker: &Broker) -> Option<Command> {
-        let known = self.known.clone();
-        let state = known.state().clone_rollouts();
-        let check = |name: &str, rollout: &Rollout| known.check_rollout(&broker.storage, name, rollout);
-        self.conductor.machine.next(&state, &check)
-    }
-
-    async fn execute(&mut self, broker: &Broker, command: &Command) -> Result<(), NotKept> {
-        match command {
-            Command::Begin { name, arm } => self.begin(broker, name, *arm).await,
-            Command::Decide(decision) => self.decide(broker, decision).await,
-            Command::Forget { name } => self.keep(broker, Side::Canary, &[Record::Rollout(name.clone(), None)]).await,
-        }
-    }
-
-    async fn begin(&mut self, broker: &Broker, name: &str, arm: Arm) -> Result<(), NotKept> {
-        let standing = self.known.state().rollout(name).cloned();
-        let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
-        let begun = rollout.begun(arm, Timestamp::now());
-        self.keep(broker, Side::Canary, &[Record::Rollout(name.to_owned(), Some(begun))]).await?;
-        info!(rollout = name, from = arm.from, to = arm.to, "rollout begins");
-        Ok(())
-    }
-
-    async fn decide(&mut self, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
-        let standing = self.known.state().rollout(&decision.name).cloned();
-        let Some(standing) = standing.filter(|standing| standing.offset == decision.offset) else { return Ok(()) };
-        let decision = self.possible(broker, decision, &standing.rollout);
-        let mut records = match decision.outcome {
-            Outcome::Approved => self.approved_values(broker, &decision, &standing.rollout),
-            Outcome::Rejected => Vec::new(),
-        };
-        records.push(decision.verdict(Timestamp::now()));
-        info!(rollout = decision.name, verdict = ?decision.outcome, why = decision.why, "rollout decided");
-        self.keep(broker, Side::Control, &records).await?;
-        broker.metrics.rollout_decided(decision.outcome == Outcome::Approved);
-        Ok(())
     }
 
     /// What was to be approved is not, if it breaks a rule by now.
@@ -144,6 +92,36 @@ impl Owner {
         }
         let layers = self.known.layers();
         self.conductor.put_in_place(broker, &state, &layers);
+    }
+}
+
+impl Owns for Owner {
+    fn topic(&self) -> &str {
+        CONFIG
+    }
+
+    fn next_command(&mut self, broker: &Broker) -> Option<Command> {
+        let known = self.known.clone();
+        let state = known.state().clone_rollouts();
+        let check = |name: &str, rollout: &Rollout| known.check_rollout(&broker.storage, name, rollout);
+        self.conductor.machine.next(&state, &check)
+    }
+
+    fn standing(&self, name: &str) -> Option<Standing> {
+        self.known.state().rollout(name).cloned()
+    }
+
+    fn outcome(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> (Decision, Vec<Record>) {
+        let decision = self.possible(broker, decision, rollout);
+        let values = match decision.outcome {
+            Outcome::Approved => self.approved_values(broker, &decision, rollout),
+            Outcome::Rejected => Vec::new(),
+        };
+        (decision, values)
+    }
+
+    async fn keep(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<(), NotKept> {
+        Self::keep(self, broker, side, records).await
     }
 }
 
