@@ -41,8 +41,9 @@ impl Side {
     }
 }
 
-/// Settings of one resource that have a value of their own, or had one.
-pub type Entries = BTreeMap<String, SettingValue>;
+/// Settings of one resource that have a value of their own, or had one. Boxed: most resources have one or two, and a node of the map has
+/// room for eleven.
+pub type Entries = BTreeMap<String, Box<SettingValue>>;
 
 /// A rollout as it stands in the canary partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +86,7 @@ impl State {
         match (side, record) {
             (Side::Control, Record::Setting(key, value)) => self.set(key, value),
             (Side::Control, Record::Plain(key, value)) => {
-                put(&mut self.plain, key.setting.clone(), value);
+                put(&mut self.plain, key.setting.clone(), value.map(Box::new));
                 Changed::Plain(key.setting)
             }
             (Side::Control, Record::Verdict(name, verdict)) => {
@@ -114,14 +115,11 @@ impl State {
     fn set(&mut self, key: SettingKey, value: Option<SettingValue>) -> Changed {
         let SettingKey { kind, name, setting } = key;
         let resource = Resource { kind, name };
-        let entries = match self.settings.get_mut(&resource) {
-            Some(entries) => entries,
-            None => self.settings.entry(resource.clone()).or_default(),
-        };
+        let entries = self.settings.entry(resource.clone()).or_default();
         if value.as_ref().is_some_and(|value| value.topic_id != id_of(entries)) {
             entries.clear();
         }
-        put(entries, setting, value);
+        put(entries, setting, value.map(Box::new));
         if entries.is_empty() {
             self.settings.remove(&resource);
         }

@@ -35,7 +35,7 @@ fn control(state: &State, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()
         Record::Plain(key, None) => check_setting(&key.setting, None),
         Record::Plain(key, Some(value)) => {
             check_setting(&key.setting, value.value.as_deref())?;
-            check_version(state.plain().get(&key.setting), &value)
+            check_version(state.plain().get(&key.setting).map(Box::as_ref), &value)
         }
         Record::Newer(format) => Err(format!("format {format} is not known here")),
         Record::Verdict(..) => Err("verdicts are written by the broker".to_owned()),
