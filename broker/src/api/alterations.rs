@@ -12,7 +12,7 @@ use super::explain;
 use crate::broker::{Broker, RequestContext};
 use crate::config::change::request::{self, RequestError, Wish};
 use crate::config::change::{Alteration, Ask, logger};
-use crate::config::record::Author;
+use crate::config::record::{ANONYMOUS, Author};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::control::AlterFailed;
 use crate::topics::name::{self, InvalidName};
@@ -20,8 +20,16 @@ use crate::{errors, loggers};
 
 /// The type of loggers in Kafka's `ConfigResource.Type`.
 pub const BROKER_LOGGER: i8 = 8;
-/// There is no authentication yet.
-const ANONYMOUS: &str = "User:ANONYMOUS";
+/// The other resource types there.
+pub const TOPIC: i8 = 2;
+/// A broker, or all of them.
+pub const BROKER: i8 = 4;
+/// A subscription of client metrics.
+pub const CLIENT_METRICS: i8 = 16;
+/// A group.
+pub const GROUP: i8 = 32;
+/// Every type, in the order in which they are listed.
+pub const TYPES: [i8; 5] = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
 
 /// A resource of a request.
 pub struct Wanted {
@@ -60,10 +68,10 @@ pub fn kind(type_id: i8) -> Option<ResourceKind> {
 /// Kafka's number of a type, `ConfigResource.Type`.
 pub fn type_id(kind: ResourceKind) -> i8 {
     match kind {
-        ResourceKind::Topic => 2,
-        ResourceKind::Broker => 4,
-        ResourceKind::ClientMetrics => 16,
-        ResourceKind::Group => 32,
+        ResourceKind::Topic => TOPIC,
+        ResourceKind::Broker => BROKER,
+        ResourceKind::ClientMetrics => CLIENT_METRICS,
+        ResourceKind::Group => GROUP,
     }
 }
 

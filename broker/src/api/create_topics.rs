@@ -16,8 +16,8 @@ use kafka_protocol::protocol::StrBytes;
 use super::explain;
 use crate::broker::{Broker, RequestContext};
 use crate::config::describe::{self, Brokers, Described};
+use crate::config::topic::is_config_topic;
 use crate::errors;
-use crate::fleet;
 use crate::topics::creation::{Assignment, CreateError, TopicRequest};
 use crate::topics::{Created, Outcome};
 
@@ -46,7 +46,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: CreateTo
 /// A topic may have been created as a config topic.
 fn look_after_fleets(broker: &Broker, outcomes: &[Outcome<Created, CreateError>]) {
     let created = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
-    for created in created.filter(|created| created.configs.contains_key(fleet::SETTING)) {
+    for created in created.filter(|created| is_config_topic(&created.configs)) {
         broker.storage.topic_by_id(created.id).inspect(|topic| broker.fleets.look(broker, topic));
     }
 }

@@ -16,6 +16,7 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::alterations::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, TYPES};
 use super::explain;
 use crate::broker::{Broker, RequestContext};
 use crate::config::Config;
@@ -30,12 +31,6 @@ use crate::topics::name;
 /// Most settings in one answer: those of some ten thousand topics.
 const SETTINGS_MAX: usize = 400_000;
 
-/// The resource types of Kafka's `ConfigResource.Type`.
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
 /// No setting, but told like one: where the rollouts stand.
 const ROLLOUTS: &str = "catena.rollouts";
 /// The source of what nobody set.
@@ -52,8 +47,7 @@ pub async fn handle(
     _context: &RequestContext,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
-    let known = [TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP];
-    let understood = request.resources.iter().all(|resource| known.contains(&resource.resource_type));
+    let understood = request.resources.iter().all(|resource| TYPES.contains(&resource.resource_type));
     let asked = Asked { broker, config: &broker.config(), layers: &broker.configs.known().layers() };
     let mut room = SETTINGS_MAX;
     let mut answer = |resource: &DescribeConfigsResource| {

@@ -10,14 +10,9 @@ use kafka_protocol::messages::list_config_resources_response::ConfigResource;
 use kafka_protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::alterations::{self, BROKER_LOGGER};
+use super::alterations::{self, CLIENT_METRICS, TYPES};
 use crate::broker::{Broker, RequestContext};
 use crate::config::resource::ResourceKind;
-
-/// Every type, in the order in which they are listed.
-const TYPES: [i8; 5] = [2, 4, BROKER_LOGGER, 16, 32];
-/// What v0 lists.
-const CLIENT_METRICS: i8 = 16;
 
 /// Lists.
 pub async fn handle(

@@ -34,7 +34,7 @@ use super::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::control::intake::{self, Refused};
 use crate::errors;
-use crate::fleet;
+use crate::fleet::{self, owner::Fleet};
 use crate::rollout::arms::Seat;
 use crate::topics::name;
 
@@ -104,6 +104,24 @@ struct Batch<'a> {
     tickets: Vec<Ticket>,
 }
 
+/// A topic, and what may be written into it: found out once for all its partitions in a request.
+struct Target {
+    topic: Arc<Topic>,
+    intake: Intake,
+}
+
+/// What may be written into a topic.
+enum Intake {
+    /// Anything.
+    Open,
+    /// It is the coordinators' own.
+    Closed,
+    /// What the broker's configuration takes.
+    Configuration,
+    /// What a user's config topic takes.
+    Fleet(Arc<Fleet>),
+}
+
 /// Why a partition's batch was not appended.
 enum Refusal {
     Code(ErrorCode),
@@ -118,28 +136,39 @@ impl Batch<'_> {
         } else {
             self.broker.storage.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)
         };
+        let target = topic.map(|topic| Target { intake: self.intake(&topic), topic });
         let mut answers = Vec::with_capacity(data.partition_data.len());
         for partition in data.partition_data {
             let (index, records) = (partition.index, partition.records.unwrap_or_default());
-            let seat = topic.as_ref().ok().and_then(|topic| self.context.seat_of_partition(&topic.name, index));
+            let topic = target.as_ref().ok().map(|target| &*target.topic);
+            let seat = topic.and_then(|topic| self.context.seat_of_partition(&topic.name, index));
             let bytes = records.len();
-            let result = self.append(topic.as_deref(), index, records);
+            let result = self.append(target.as_ref(), index, records);
             answers.push(match result {
                 Ok(appended) => self.appended((at, answers.len()), index, appended, seat.map(|seat| (seat, bytes))),
                 Err(refusal) => {
                     seat.inspect(|seat| seat.answered(answered(true, self.begun, 0)));
-                    refused(topic.as_deref().ok(), index, &refusal)
+                    refused(topic, index, &refusal)
                 }
             });
         }
         TopicProduceResponse { name: data.name, topic_id: data.topic_id, partition_responses: answers }
     }
 
-    fn append(&self, topic: Result<&Topic, &ErrorCode>, index: i32, records: Bytes) -> Result<Appended, Refusal> {
-        let topic = topic.map_err(|code| Refusal::Code(*code))?;
-        let log = find(topic, index).ok_or(Refusal::Code(ErrorCode::UnknownTopicOrPartition))?;
-        self.check(topic, &records).map_err(Refusal::Code)?;
-        self.check_config(topic, index, &records)?;
+    fn intake(&self, topic: &Topic) -> Intake {
+        match self.broker.fleets.of(topic.id) {
+            _ if topic.name == name::CONFIG => Intake::Configuration,
+            _ if crate::topics::is_internal(&topic.name) => Intake::Closed,
+            Some(fleet) => Intake::Fleet(fleet),
+            None => Intake::Open,
+        }
+    }
+
+    fn append(&self, target: Result<&Target, &ErrorCode>, index: i32, records: Bytes) -> Result<Appended, Refusal> {
+        let target = target.map_err(|code| Refusal::Code(*code))?;
+        let log = find(&target.topic, index).ok_or(Refusal::Code(ErrorCode::UnknownTopicOrPartition))?;
+        self.check(&target.intake, &records).map_err(Refusal::Code)?;
+        self.check_config(&target.intake, index, &records)?;
         let bytes = records.len();
         let heavy = log.append_is_heavy(&records, self.now_ms);
         let append = || log.append(records, AppendOrigin::Client, self.now_ms);
@@ -150,7 +179,7 @@ impl Batch<'_> {
     }
 
     /// What is wrong with the request, rather than with the batch.
-    fn check(&self, topic: &Topic, records: &Bytes) -> Result<(), ErrorCode> {
+    fn check(&self, intake: &Intake, records: &Bytes) -> Result<(), ErrorCode> {
         let is_zstd = |header: BatchHeader| header.compression_id() == ZSTD;
         if self.context.api_version < ZSTD_SINCE && BatchHeader::parse(records).is_ok_and(is_zstd) {
             return Err(ErrorCode::UnsupportedCompressionType);
@@ -158,24 +187,24 @@ impl Batch<'_> {
         if ![ALL, LEADER, NONE].contains(&self.acks) {
             return Err(ErrorCode::InvalidRequiredAcks);
         }
-        let closed = crate::topics::is_internal(&topic.name) && topic.name != name::CONFIG;
-        if closed && *self.context.client_id != *ADMIN_CLIENT_ID {
+        if matches!(intake, Intake::Closed) && *self.context.client_id != *ADMIN_CLIENT_ID {
             return Err(ErrorCode::InvalidTopicException);
         }
         Ok(())
     }
 
     /// What is written into `__config`, or a user's config topic, is looked at record by record.
-    fn check_config(&self, topic: &Topic, index: i32, records: &Bytes) -> Result<(), Refusal> {
-        if topic.name != name::CONFIG {
-            let Some(fleet) = self.broker.fleets.of(topic.id) else { return Ok(()) };
-            let check = || fleet::intake::check(&fleet, index, records);
-            return self.broker.heavy.run(check).map_err(Refusal::Config);
-        }
-        let known = self.broker.configs.known();
-        known.written();
-        let check = || intake::check(known, &self.broker.storage, index, records);
-        self.broker.heavy.run(check).map_err(Refusal::Config)
+    fn check_config(&self, intake: &Intake, index: i32, records: &Bytes) -> Result<(), Refusal> {
+        let checked = match intake {
+            Intake::Open | Intake::Closed => return Ok(()),
+            Intake::Fleet(fleet) => self.broker.heavy.run(|| fleet::intake::check(fleet, index, records)),
+            Intake::Configuration => {
+                let known = self.broker.configs.known();
+                known.written();
+                self.broker.heavy.run(|| intake::check(known, &self.broker.storage, index, records))
+            }
+        };
+        checked.map_err(Refusal::Config)
     }
 
     fn appended(

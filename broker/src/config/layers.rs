@@ -63,3 +63,11 @@ impl Layers {
         Ok(config)
     }
 }
+
+/// Puts a value over those that are there; none takes away what is there.
+pub fn overlay(values: &mut BTreeMap<String, String>, setting: &str, value: Option<&str>) {
+    match value {
+        Some(value) => drop(values.insert(setting.to_owned(), value.to_owned())),
+        None => drop(values.remove(setting)),
+    }
+}

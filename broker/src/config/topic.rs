@@ -17,6 +17,11 @@ use crate::config::{table, value};
 /// Settings stored with a topic, by name.
 pub type TopicConfigs = BTreeMap<String, String>;
 
+/// Whether these are the settings of a config topic of a user's fleet.
+pub fn is_config_topic(configs: &TopicConfigs) -> bool {
+    configs.get("catena.config.topic").is_some_and(|value| value == "true")
+}
+
 /// The value of a topic setting, or of one of a group; `None` is Kafka's `null`.
 pub fn effective(definition: &Definition, own: &TopicConfigs, broker: &Settings) -> Option<String> {
     let own = own.get(definition.name).cloned();

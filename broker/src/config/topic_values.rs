@@ -8,7 +8,7 @@
 use thiserror::Error;
 
 use crate::config::definition::Definition;
-use crate::config::topic::TopicConfigs;
+use crate::config::topic::{TopicConfigs, is_config_topic};
 use crate::config::{InvalidValue, table, value};
 
 /// Why settings are refused. The texts are Kafka's.
@@ -71,7 +71,7 @@ fn check_together(configs: &TopicConfigs) -> Result<(), InvalidConfigs> {
         return Err(InvalidConfigs::CompactionLag { min, max });
     }
     let is_compacted = configs.get("cleanup.policy").is_some_and(|policy| policy == "compact");
-    if configs.get("catena.config.topic").is_some_and(|value| value == "true") && !is_compacted {
+    if is_config_topic(configs) && !is_compacted {
         return Err(InvalidConfigs::ConfigTopic);
     }
     if configs.get("remote.storage.enable").is_some_and(|value| value == "true") {

@@ -28,8 +28,8 @@ pub trait Owns: Send {
     /// A rollout as it stands in the canary partition.
     fn standing(&self, name: &str) -> Option<Standing>;
 
-    /// The decision as it can be kept now, and the values that it brings.
-    fn outcome(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> (Decision, Vec<Record>);
+    /// The values that an approval brings.
+    fn approved_values(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Vec<Record>;
 
     /// Makes records durable, and applies them.
     fn keep(
@@ -71,7 +71,10 @@ async fn begin(owner: &mut impl Owns, broker: &Broker, name: &str, arm: Arm) -> 
 async fn decide(owner: &mut impl Owns, broker: &Broker, decision: &Decision) -> Result<(), NotKept> {
     let standing = owner.standing(&decision.name).filter(|standing| standing.offset == decision.offset);
     let Some(Standing { rollout, .. }) = standing else { return Ok(()) };
-    let (decision, mut records) = owner.outcome(broker, decision, &rollout);
+    let mut records = match decision.outcome {
+        Outcome::Approved => owner.approved_values(broker, decision, &rollout),
+        Outcome::Rejected => Vec::new(),
+    };
     records.push(decision.verdict(Timestamp::now()));
     owner.keep(broker, Side::Control, &records).await?;
     broker.metrics.rollout_decided(decision.outcome == Outcome::Approved);

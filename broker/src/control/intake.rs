@@ -34,7 +34,12 @@ pub fn check(known: &Known, storage: &Storage, partition: i32, batch: &Bytes) ->
         }
         None => return Err(whole("this partition of __config has no meaning")),
     }
-    each_record(batch, |key, value| check_one(known, storage, key, value))
+    each_record(batch, |key, value| {
+        canary(key, value, |name, rollout| {
+            check_claims(&known.state(), name, rollout)?;
+            known.check_rollout(storage, name, rollout).map(drop).map_err(|error| error.to_string())
+        })
+    })
 }
 
 /// Checks record by record.
@@ -57,20 +62,23 @@ pub fn each_record(
     if refused.is_empty() { Ok(()) } else { Err(refused) }
 }
 
-fn check_one(known: &Known, storage: &Storage, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), String> {
+/// Checks a record for the canary partition of a config topic; `check` says whether a rollout can be tried.
+///
+/// # Errors
+/// Why it is refused.
+pub fn canary(
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    check: impl FnOnce(&str, &Rollout) -> Result<(), String>,
+) -> Result<(), String> {
     match Record::decode(key, value).map_err(|error| error.to_string())? {
         Record::Rollout(_, None) => Ok(()),
-        Record::Rollout(name, Some(rollout)) => check_rollout(known, storage, &name, &rollout),
+        Record::Rollout(name, Some(rollout)) => check(&name, &rollout),
         Record::Newer(format) => Err(format!("format {format} is not known here")),
         Record::Setting(..) | Record::Plain(..) | Record::Verdict(..) => {
             Err("only rollouts belong here, with a key such as {\"rollout\":\"name\"}".to_owned())
         }
     }
-}
-
-fn check_rollout(known: &Known, storage: &Storage, name: &str, rollout: &Rollout) -> Result<(), String> {
-    check_claims(&known.state(), name, rollout)?;
-    known.check_rollout(storage, name, rollout).map(drop).map_err(|error| error.to_string())
 }
 
 /// Checks what a producer says about the rollout itself.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::config::change::error::TopicRule;
 use crate::config::change::{self, AlterError, Alteration, Plan, Values, View};
-use crate::config::layers::Layers;
+use crate::config::layers::{Layers, overlay};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::State;
@@ -55,12 +55,7 @@ impl Known {
         let state = self.state();
         let Some(entries) = state.of_topic(name, id) else { return created.clone() };
         let mut configs = created.clone();
-        for (setting, entry) in entries {
-            match &entry.value {
-                Some(value) => drop(configs.insert(setting.clone(), value.clone())),
-                None => drop(configs.remove(setting)),
-            }
-        }
+        entries.iter().for_each(|(setting, entry)| overlay(&mut configs, setting, entry.value.as_deref()));
         configs
     }
 

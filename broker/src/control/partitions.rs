@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use catena_storage::{CleanupPolicy, LogConfig, LogConfigs, PartitionOf};
 
+use crate::config::layers::overlay;
 use crate::config::live::Live;
-use crate::config::topic::log_config;
+use crate::config::topic::{is_config_topic, log_config};
 use crate::control::Known;
 use crate::fleet;
 use crate::rollout::arms::{Trials, TriedArm, Unit, place_of_partition};
@@ -26,18 +27,14 @@ fn of_partition(live: &Live, known: &Known, partition: &PartitionOf<'_>) -> Arc<
     let mut configs = known.topic_configs(partition.topic, partition.topic_id, partition.configs);
     let arm = current.trials.as_ref().and_then(|trials| arm_of(trials, partition));
     for (setting, value) in arm.and_then(|arm| arm.topics.get(partition.topic)).into_iter().flatten() {
-        match value {
-            Some(value) => drop(configs.insert(setting.clone(), value.clone())),
-            None => drop(configs.remove(setting)),
-        }
+        overlay(&mut configs, setting, value.as_deref());
     }
     let defaults = &arm.map_or(&current.config, |arm| &arm.config).log;
     if configs.is_empty() {
         return defaults.clone();
     }
     let config = log_config(&configs, defaults);
-    let is_fleet = configs.get(fleet::SETTING).is_some_and(|value| value == "true");
-    Arc::new(if is_fleet && partition.index == fleet::REPORTS { of_reports(config) } else { config })
+    Arc::new(if is_config_topic(&configs) && partition.index == fleet::REPORTS { of_reports(config) } else { config })
 }
 
 /// Reports are read when they come; nobody needs the last one of each process for ever.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use catena_protocol::message::Malformed;
 
-use super::{Answer, Call, Work};
+use super::{Answer, Call, PRODUCE, Work};
 use crate::api;
 use crate::api::wire;
 use crate::broker::{ApiVersionRange, Broker};
@@ -163,8 +163,6 @@ pub fn name(key: i16) -> Option<&'static str> {
 pub fn names() -> impl Iterator<Item = (i16, &'static str)> {
     TABLE.iter().map(|entry| (entry.key, entry.name))
 }
-
-const PRODUCE: i16 = 0;
 
 #[cfg(test)]
 mod tests {

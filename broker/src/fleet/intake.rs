@@ -7,7 +7,7 @@ use super::owner::Fleet;
 use super::report;
 use crate::config::record::{Record, SettingValue};
 use crate::config::state::{Side, State};
-use crate::control::intake::{Refused, check_claims, each_record};
+use crate::control::intake::{Refused, canary, check_claims, each_record};
 use crate::rollout::arms::Unit;
 use crate::rollout::check::{Checked, RolloutError, check_form, plan};
 use crate::rollout::record::Rollout;
@@ -25,7 +25,12 @@ const USUAL: &[&str] = &["errors"];
 pub fn check(fleet: &Fleet, partition: i32, batch: &[u8]) -> Result<(), Vec<Refused>> {
     match Side::of_index(partition) {
         Some(Side::Control) => each_record(batch, |key, value| control(&fleet.state(), key, value)),
-        Some(Side::Canary) => each_record(batch, |key, value| canary(&fleet.state(), key, value)),
+        Some(Side::Canary) => each_record(batch, |key, value| {
+            canary(key, value, |name, rollout| {
+                check_claims(&fleet.state(), name, rollout)?;
+                check_rollout(name, rollout).map(drop).map_err(|error| error.to_string())
+            })
+        }),
         None => each_record(batch, reported),
     }
 }
@@ -58,20 +63,6 @@ fn check_setting(name: &str, value: Option<&str>) -> Result<(), String> {
         (NAME_BYTES_MAX.., _) => Err(format!("the name of a setting has at most {NAME_BYTES_MAX} bytes")),
         (_, VALUE_BYTES_MAX..) => Err(format!("a value has at most {VALUE_BYTES_MAX} bytes")),
         _ => Ok(()),
-    }
-}
-
-fn canary(state: &State, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), String> {
-    match Record::decode(key, value).map_err(|error| error.to_string())? {
-        Record::Rollout(_, None) => Ok(()),
-        Record::Rollout(name, Some(rollout)) => {
-            check_claims(state, &name, &rollout)?;
-            check_rollout(&name, &rollout).map(drop).map_err(|error| error.to_string())
-        }
-        Record::Newer(format) => Err(format!("format {format} is not known here")),
-        Record::Setting(..) | Record::Plain(..) | Record::Verdict(..) => {
-            Err("only rollouts belong here, with a key such as {\"rollout\":\"name\"}".to_owned())
-        }
     }
 }
 

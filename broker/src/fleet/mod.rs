@@ -22,10 +22,9 @@ use catena_storage::Topic;
 use uuid::Uuid;
 
 use crate::broker::Broker;
+use crate::config::topic::is_config_topic;
 use owner::{Fleet, Owner};
 
-/// The topic setting that makes a config topic.
-pub const SETTING: &str = "catena.config.topic";
 /// The partition that takes reports.
 pub const REPORTS: u32 = 2;
 
@@ -58,9 +57,8 @@ impl Fleets {
     /// Begins to look after a topic that is a config topic by now, and stops when it is none any more.
     pub fn look(&self, broker: &Broker, topic: &Arc<Topic>) {
         let configs = broker.configs.known().topic_configs(&topic.name, topic.id, &topic.configs);
-        let is_one = configs.get(SETTING).is_some_and(|value| value == "true");
         let mut fleets = self.by_topic.write().unwrap_or_else(PoisonError::into_inner);
-        match (is_one, fleets.contains_key(&topic.id)) {
+        match (is_config_topic(&configs), fleets.contains_key(&topic.id)) {
             (true, false) => {
                 let Some(broker) = self.broker.get().and_then(Weak::upgrade) else { return };
                 let fleet = Arc::new(Fleet::new(topic));

@@ -21,7 +21,7 @@ use super::intake::check_rollout;
 use super::report;
 use crate::broker::Broker;
 use crate::config::log::{ConfigLog, NotKept, take};
-use crate::config::record::{FORMAT, Outcome, PlainKey, Record, SettingValue};
+use crate::config::record::{FORMAT, PlainKey, Record, SettingValue};
 use crate::config::state::{Changed, Side, Standing, State};
 use crate::control::conduct::{Owns, conduct};
 use crate::internal_log::{self, Found};
@@ -214,12 +214,8 @@ impl Owns for Owner {
         self.fleet.state().rollout(name).cloned()
     }
 
-    fn outcome(&self, _broker: &Broker, decision: &Decision, rollout: &Rollout) -> (Decision, Vec<Record>) {
-        let changes = match decision.outcome {
-            Outcome::Approved => rollout.changes.as_slice(),
-            Outcome::Rejected => &[],
-        };
-        (decision.clone(), changes.iter().map(|tried| self.approved(decision, tried)).collect())
+    fn approved_values(&self, _broker: &Broker, decision: &Decision, rollout: &Rollout) -> Vec<Record> {
+        rollout.changes.iter().map(|tried| self.approved(decision, tried)).collect()
     }
 
     async fn keep(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<(), NotKept> {

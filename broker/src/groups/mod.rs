@@ -154,7 +154,7 @@ impl Groups {
     /// Settings have changed: whoever waits for a time looks again until when.
     pub fn settings_changed(&self) {
         // A task that is too busy to be told looks without it.
-        let _ = self.shards.send_all(|| (Message::Load, ()));
+        self.load();
     }
 
     /// Counters.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Call, Refusal, only};
+use super::{Call, Refusal, read_partition, write_partition};
 use crate::bounds::Problem;
 use crate::codec::{Reader, Writer};
 
@@ -47,18 +47,13 @@ impl Call for Fetch<'_> {
         writer.int8(0);
         writer.int32(0);
         writer.int32(NONE);
-        writer.array(&[self], |writer, call| {
-            writer.string(call.topic);
-            writer.array(&[call], |writer, call| {
-                writer.int32(call.partition);
-                writer.int32(NONE);
-                writer.int64(call.offset);
-                writer.int32(NONE);
-                writer.int64(NONE.into());
-                writer.int32(call.bytes_max);
-                writer.no_tags();
-            });
-            writer.no_tags();
+        write_partition(writer, self.topic, |writer| {
+            writer.int32(self.partition);
+            writer.int32(NONE);
+            writer.int64(self.offset);
+            writer.int32(NONE);
+            writer.int64(NONE.into());
+            writer.int32(self.bytes_max);
         });
         writer.array::<i32>(&[], |_, _| ());
         writer.string("");
@@ -71,13 +66,7 @@ impl Call for Fetch<'_> {
             return Ok(Err(refusal));
         }
         reader.int32()?;
-        let topics = reader.growing_array(|reader| {
-            reader.string()?;
-            let partitions = reader.growing_array(partition)?;
-            reader.no_tags()?;
-            Ok(partitions)
-        })?;
-        only(only(topics)?)
+        read_partition(reader, partition)
     }
 }
 

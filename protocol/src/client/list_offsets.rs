@@ -1,6 +1,6 @@
 //! ListOffsets (2), version 7: where a partition begins.
 
-use super::{Call, Refusal, only};
+use super::{Call, Refusal, read_partition, write_partition};
 use crate::bounds::Problem;
 use crate::codec::{Reader, Writer};
 
@@ -27,28 +27,17 @@ impl Call for EarliestOffset<'_> {
     fn write(&self, writer: &mut Writer<'_>) {
         writer.int32(NONE);
         writer.int8(0);
-        writer.array(&[self], |writer, call| {
-            writer.string(call.topic);
-            writer.array(&[call], |writer, call| {
-                writer.int32(call.partition);
-                writer.int32(NONE);
-                writer.int64(EARLIEST);
-                writer.no_tags();
-            });
-            writer.no_tags();
+        write_partition(writer, self.topic, |writer| {
+            writer.int32(self.partition);
+            writer.int32(NONE);
+            writer.int64(EARLIEST);
         });
         writer.no_tags();
     }
 
     fn read(reader: &mut Reader) -> Result<Self::Answer, Problem> {
         reader.int32()?;
-        let topics = reader.growing_array(|reader| {
-            reader.string()?;
-            let partitions = reader.growing_array(partition)?;
-            reader.no_tags()?;
-            Ok(partitions)
-        })?;
-        only(only(topics)?)
+        read_partition(reader, partition)
     }
 }
 

@@ -136,6 +136,29 @@ pub fn answer<C: Call>(correlation_id: i32, mut frame: Bytes) -> Result<C::Answe
     C::read(&mut reader).map_err(strange)
 }
 
+/// One partition of one topic, as requests name them: its topic, and the fields that `partition` writes.
+fn write_partition(writer: &mut Writer<'_>, topic: &str, partition: impl Fn(&mut Writer<'_>)) {
+    writer.array(&[()], |writer, ()| {
+        writer.string(topic);
+        writer.array(&[()], |writer, ()| {
+            partition(writer);
+            writer.no_tags();
+        });
+        writer.no_tags();
+    });
+}
+
+/// What an answer says of the one partition that was asked for.
+fn read_partition<T>(reader: &mut Reader, partition: impl Fn(&mut Reader) -> Result<T, Problem>) -> Result<T, Problem> {
+    let topics = reader.growing_array(|reader| {
+        reader.string()?;
+        let partitions = reader.growing_array(&partition)?;
+        reader.no_tags()?;
+        Ok(partitions)
+    })?;
+    only(only(topics)?)
+}
+
 /// The element of an answer to a question about one thing.
 fn only<T>(elements: Vec<T>) -> Result<T, Problem> {
     elements.into_iter().next().ok_or(Problem::Missing(1))

@@ -1,6 +1,6 @@
 //! Produce (0), version 9: one batch to one partition, acknowledged when it is durable.
 
-use super::{Call, Refusal, only};
+use super::{Call, Refusal, read_partition, write_partition};
 use crate::bounds::Problem;
 use crate::codec::{Reader, Writer};
 
@@ -30,26 +30,15 @@ impl Call for Produce<'_> {
         writer.nullable_string(None);
         writer.int16(ACKS_ALL);
         writer.int32(self.timeout_ms);
-        writer.array(&[self], |writer, call| {
-            writer.string(call.topic);
-            writer.array(&[call], |writer, call| {
-                writer.int32(call.partition);
-                writer.bytes(call.batch);
-                writer.no_tags();
-            });
-            writer.no_tags();
+        write_partition(writer, self.topic, |writer| {
+            writer.int32(self.partition);
+            writer.bytes(self.batch);
         });
         writer.no_tags();
     }
 
     fn read(reader: &mut Reader) -> Result<Self::Answer, Problem> {
-        let topics = reader.growing_array(|reader| {
-            reader.string()?;
-            let partitions = reader.growing_array(partition)?;
-            reader.no_tags()?;
-            Ok(partitions)
-        })?;
-        only(only(topics)?)
+        read_partition(reader, partition)
     }
 }
 

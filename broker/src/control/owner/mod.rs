@@ -211,10 +211,14 @@ impl Owner {
     /// Brings state and parts to what stands in the log.
     fn catch_up(&mut self, broker: &Broker) {
         let effects = broker.heavy.run(|| self.read());
+        self.bring_about(broker, &effects);
+    }
+
+    fn bring_about(&mut self, broker: &Broker, effects: &Effects) {
         if effects.brokers {
             self.put_in_force(broker);
         }
-        self.conductor.control_changed(effects.brokers, !effects.topics.is_empty());
+        self.conductor.control_changed(broker, effects.brokers, !effects.topics.is_empty());
         let topics = effects.topics.iter().filter_map(|topic| broker.storage.topic(topic));
         topics.for_each(|topic| {
             broker.storage.refresh_log_configs_of(topic.id);
@@ -248,15 +252,16 @@ impl Owner {
     /// Reads everything once more. Until that works, the broker goes on with what it knows.
     fn read_again(&mut self, broker: &Broker) {
         let Some(topic) = broker.storage.topic(CONFIG) else { return };
-        let (mut log, mut state) = (ConfigLog::new(topic), State::default());
-        if broker.heavy.run(|| log.read(&mut |side, found| drop(take(&mut state, side, found)))).is_err() {
+        let (mut log, mut state, mut effects) = (ConfigLog::new(topic), State::default(), Effects::default());
+        if broker.heavy.run(|| log.read(&mut |side, found| effects.add(take(&mut state, side, found)))).is_err() {
             return;
         }
         info!("__config can be read again");
         (self.log, self.unread) = (Some(log), false);
         *self.known.state_mut() = state;
-        self.put_in_force(broker);
-        self.conductor.control_changed(true, true);
+        // What is not there any more has no record that says so.
+        effects.brokers = true;
+        self.bring_about(broker, &effects);
     }
 
     /// Lets the broker run with what is known.

@@ -12,10 +12,10 @@ use super::alter::Origin;
 use crate::broker::Broker;
 use crate::config::Config;
 use crate::config::change::Plan;
-use crate::config::layers::Layers;
+use crate::config::layers::{Layers, overlay};
 use crate::config::live::Current;
 use crate::config::log::{CONFIG, NotKept};
-use crate::config::record::{Outcome, Record};
+use crate::config::record::Record;
 use crate::config::resolve::resolve;
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::state::{Side, Standing, State};
@@ -31,8 +31,7 @@ use crate::rollout::tally::Tally;
 #[derive(Default)]
 pub(super) struct Conductor {
     machine: Machine,
-    control: Option<Arc<Config>>,
-    trials: Option<Arc<Trials>>,
+    /// Whether the arms in place stand over a control that rules no more.
     is_stale: bool,
     /// Whether there are rollouts that are not decided.
     has_open: bool,
@@ -54,40 +53,13 @@ impl Owner {
         self.publish(broker);
     }
 
-    /// What was to be approved is not, if it breaks a rule by now.
-    fn possible(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Decision {
-        let checked = self.known.check_rollout(&broker.storage, &decision.name, rollout);
-        match checked.err().filter(|_| decision.outcome == Outcome::Approved) {
-            Some(why) => {
-                Decision { outcome: Outcome::Rejected, why: format!("it cannot be kept: {why}"), ..decision.clone() }
-            }
-            None => decision.clone(),
-        }
-    }
-
-    fn approved_values(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Vec<Record> {
-        let origin = Origin { author: decision.author(), rollout: Some(decision.name.clone()) };
-        let mut records = Vec::new();
-        for alteration in alterations(rollout) {
-            let planned = self.known.plan(&broker.storage, &alteration).and_then(|plan| {
-                let plan = Plan { reason: Some(decision.why.clone()), ..plan };
-                self.records(broker, &alteration.resource, plan, &origin)
-            });
-            match planned {
-                Ok(more) => records.extend(more),
-                Err(why) => warn!(rollout = decision.name, "a value that was just possible is not: {why}"),
-            }
-        }
-        records
-    }
-
     /// Puts the arms in place that the machine runs, if they are others than before.
     fn publish(&mut self, broker: &Broker) {
         let state = self.known.state().clone_rollouts();
         let statuses = self.conductor.machine.statuses(&state);
         self.conductor.has_open = !statuses.is_empty();
         self.known.tell_rollouts(statuses);
-        if self.conductor.is_current() {
+        if self.conductor.is_current(broker) {
             return;
         }
         let layers = self.known.layers();
@@ -111,13 +83,20 @@ impl Owns for Owner {
         self.known.state().rollout(name).cloned()
     }
 
-    fn outcome(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> (Decision, Vec<Record>) {
-        let decision = self.possible(broker, decision, rollout);
-        let values = match decision.outcome {
-            Outcome::Approved => self.approved_values(broker, &decision, rollout),
-            Outcome::Rejected => Vec::new(),
-        };
-        (decision, values)
+    fn approved_values(&self, broker: &Broker, decision: &Decision, rollout: &Rollout) -> Vec<Record> {
+        let origin = Origin { author: decision.author(), rollout: Some(decision.name.clone()) };
+        let mut records = Vec::new();
+        for alteration in alterations(rollout) {
+            let planned = self.known.plan(&broker.storage, &alteration).and_then(|plan| {
+                let plan = Plan { reason: Some(decision.why.clone()), ..plan };
+                self.records(broker, &alteration.resource, plan, &origin)
+            });
+            match planned {
+                Ok(more) => records.extend(more),
+                Err(why) => warn!(rollout = decision.name, "a value that was just possible is not: {why}"),
+            }
+        }
+        records
     }
 
     async fn keep(&mut self, broker: &Broker, side: Side, records: &[Record]) -> Result<(), NotKept> {
@@ -128,15 +107,15 @@ impl Owns for Owner {
 impl Conductor {
     /// Lets `config` rule.
     pub(super) fn rule(&mut self, broker: &Broker, config: Config) {
-        let config = Arc::new(config);
-        self.control = Some(config.clone());
-        put_in_place(broker, Current { config, trials: self.trials.clone() });
+        let trials = broker.live.current().trials.clone();
+        put_in_place(broker, Current { config: Arc::new(config), trials });
     }
 
     /// What was measured against the control before counts no more: that of the broker's settings, or of topics', which are
     /// those of partitions.
-    pub(super) fn control_changed(&mut self, of_brokers: bool, of_topics: bool) {
-        let tries_partitions = self.trials.as_ref().is_some_and(|trials| trials.unit == Unit::Partition);
+    pub(super) fn control_changed(&mut self, broker: &Broker, of_brokers: bool, of_topics: bool) {
+        let tries_partitions =
+            broker.live.current().trials.as_ref().is_some_and(|trials| trials.unit == Unit::Partition);
         if of_brokers || (of_topics && tries_partitions) {
             self.machine.measure_anew();
             self.is_stale = true;
@@ -145,21 +124,22 @@ impl Conductor {
 
     /// Whether there is something to measure, or to try again.
     pub(super) fn has_to_look(&self) -> bool {
-        self.trials.is_some() || self.has_open
+        self.has_open
     }
 
     /// Takes what was counted in the last second.
     pub(super) fn measure(&mut self, broker: &Broker) {
-        let Some(trials) = &self.trials else { return };
+        let Some(trials) = &broker.live.current().trials else { return };
         let control = trials.control.take(broker.api_name);
         let arms = trials.arms.iter().map(|arm| (arm.name.clone(), arm.tally.take(broker.api_name))).collect();
         self.machine.observe(&control, arms);
     }
 
     /// Whether the arms in place are those that the machine runs.
-    fn is_current(&self) -> bool {
+    fn is_current(&self, broker: &Broker) -> bool {
+        let current = broker.live.current();
         let in_place: Vec<_> =
-            self.trials.iter().flat_map(|trials| &trials.arms).map(|arm| (arm.name.as_str(), arm.offset)).collect();
+            current.trials.iter().flat_map(|trials| &trials.arms).map(|arm| (arm.name.as_str(), arm.offset)).collect();
         let wanted: Vec<_> = self.machine.running().map(|(name, offset, ..)| (name, offset)).collect();
         !self.is_stale && in_place == wanted
     }
@@ -175,10 +155,9 @@ impl Conductor {
         let arms: Vec<(Unit, TriedArm)> = self.machine.running().filter_map(arm).collect();
         let unit = arms.first().map(|(unit, _)| *unit);
         let arms = arms.into_iter().map(|(_, arm)| arm).collect();
-        self.trials = unit.map(|unit| Arc::new(Trials { unit, arms, control: Arc::default() }));
+        let trials = unit.map(|unit| Arc::new(Trials { unit, arms, control: Arc::default() }));
         self.is_stale = false;
-        let config = self.control.get_or_insert_with(|| broker.config()).clone();
-        put_in_place(broker, Current { config, trials: self.trials.clone() });
+        put_in_place(broker, Current { config: broker.config(), trials });
     }
 }
 
@@ -188,10 +167,7 @@ fn tried_config(layers: &Layers, rollout: &Rollout) -> Option<Config> {
     for tried in &rollout.changes {
         let Some(Resource { kind: ResourceKind::Broker, name }) = tried.resource() else { continue };
         let layer = if name.is_empty() { &mut layers.all_brokers } else { &mut layers.this_broker };
-        match &tried.value {
-            Some(value) => drop(layer.insert(tried.setting.clone(), value.clone())),
-            None => drop(layer.remove(&tried.setting)),
-        }
+        overlay(layer, &tried.setting, tried.value.as_deref());
     }
     let resolved = resolve(layers.merged());
     resolved.inspect_err(|why| warn!("an arm cannot have its settings: {why}")).ok().map(|(config, _)| config)
