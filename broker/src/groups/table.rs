@@ -51,7 +51,7 @@ impl GroupTable {
             Record::Group(id, None) => {
                 self.groups.remove(id);
             }
-            Record::Unknown(_) => {}
+            Record::Modern(..) | Record::Unknown(_) => {}
         }
     }
 

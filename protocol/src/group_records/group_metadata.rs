@@ -12,9 +12,7 @@
 
 use bytes::Bytes;
 
-use super::RecordError;
-use super::reader::Reader;
-use super::writer::Writer;
+use crate::fields::{Reader, RecordError, Writer};
 
 const REBALANCE_TIMEOUT_SINCE: i16 = 1;
 const STATE_TIMESTAMP_SINCE: i16 = 2;

@@ -13,9 +13,8 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::reader::Reader;
-use super::writer::Writer;
-use super::{OFFSET_COMMIT, RecordError};
+use super::OFFSET_COMMIT;
+use crate::fields::{Reader, RecordError, Writer};
 
 const EXPIRE_TIMESTAMP_VERSION: i16 = 1;
 const LEADER_EPOCH_SINCE: i16 = 3;

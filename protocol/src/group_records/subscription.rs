@@ -5,8 +5,7 @@
 //!
 //! Source: Apache Kafka, `ClassicGroup.computeSubscribedTopics`, `ConsumerProtocolSubscription.json`.
 
-use super::RecordError;
-use super::reader::Reader;
+use crate::fields::{Reader, RecordError};
 
 /// Bytes of an empty topic name.
 const TOPIC_LEN_MIN: usize = 2;

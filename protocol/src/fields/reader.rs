@@ -10,10 +10,12 @@ use super::RecordError;
 /// Bits of a varint's byte that carry its value, and the most bytes an unsigned 32-bit varint has.
 const VARINT_BITS: u32 = 7;
 const VARINT_BYTES_MAX: u32 = 5;
+/// Bytes of an empty string in the compact form.
+const COMPACT_STRING_LEN_MIN: usize = 1;
 
 /// What is left of a record.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
@@ -34,6 +36,10 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    pub fn i8(&mut self) -> Result<i8, RecordError> {
+        self.fixed().map(i8::from_be_bytes)
+    }
+
     pub fn i16(&mut self) -> Result<i16, RecordError> {
         self.fixed().map(i16::from_be_bytes)
     }
@@ -50,7 +56,7 @@ impl<'a> Reader<'a> {
         self.fixed().map(Uuid::from_bytes)
     }
 
-    fn varint(&mut self) -> Result<u32, RecordError> {
+    pub fn varint(&mut self) -> Result<u32, RecordError> {
         let mut value = 0u32;
         for at in 0..VARINT_BYTES_MAX {
             let [byte] = self.fixed()?;
@@ -93,6 +99,16 @@ impl<'a> Reader<'a> {
         self.str(false).map(str::to_owned)
     }
 
+    /// A string in the compact form.
+    pub fn compact_string(&mut self) -> Result<String, RecordError> {
+        self.str(true).map(str::to_owned)
+    }
+
+    /// A string in the compact form that may be null.
+    pub fn nullable_compact_string(&mut self) -> Result<Option<String>, RecordError> {
+        Ok(self.nullable_str(true)?.map(str::to_owned))
+    }
+
     /// Bytes that may be null, in the compact form or not.
     pub fn nullable_bytes(&mut self, compact: bool) -> Result<Option<&'a [u8]>, RecordError> {
         let len = if compact { self.compact_len()? } else { usize::try_from(self.i32()?).ok() };
@@ -107,9 +123,51 @@ impl<'a> Reader<'a> {
 
     /// The count of an array whose elements take at least `min_len` bytes each: never more than can be there.
     pub fn count(&mut self, compact: bool, min_len: usize) -> Result<usize, RecordError> {
+        self.nullable_count(compact, min_len)?.ok_or(RecordError::BadLength(-1))
+    }
+
+    fn nullable_count(&mut self, compact: bool, min_len: usize) -> Result<Option<usize>, RecordError> {
         let count = if compact { self.compact_len()? } else { usize::try_from(self.i32()?).ok() };
-        let count = count.ok_or(RecordError::BadLength(-1))?;
-        if count > self.rest.len() / min_len { Err(RecordError::Truncated) } else { Ok(count) }
+        let possible = self.rest.len() / min_len;
+        if count.is_some_and(|count| count > possible) { Err(RecordError::Truncated) } else { Ok(count) }
+    }
+
+    fn elements<T>(
+        &mut self,
+        count: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            list.push(read(self)?);
+        }
+        Ok(list)
+    }
+
+    /// An array in the compact form, of elements that take at least `min_len` bytes each.
+    pub fn list<T>(
+        &mut self,
+        min_len: usize,
+        read: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let count = self.count(true, min_len)?;
+        self.elements(count, read)
+    }
+
+    /// An array of numbers in the compact form that may be null.
+    pub fn nullable_i32s(&mut self) -> Result<Option<Vec<i32>>, RecordError> {
+        let count = self.nullable_count(true, size_of::<i32>())?;
+        count.map(|count| self.elements(count, Self::i32)).transpose()
+    }
+
+    /// An array of numbers in the compact form.
+    pub fn i32s(&mut self) -> Result<Vec<i32>, RecordError> {
+        self.list(size_of::<i32>(), Self::i32)
+    }
+
+    /// An array of strings in the compact form.
+    pub fn strings(&mut self) -> Result<Vec<String>, RecordError> {
+        self.list(COMPACT_STRING_LEN_MIN, Self::compact_string)
     }
 
     /// Hands each tagged field to `known`, with a reader of just its bytes.
