@@ -71,8 +71,22 @@ fn oracles() -> Vec<Oracle> {
         ListPartitionReassignments ListPartitionReassignmentsRequest [list_partition_reassignments_request::ListPartitionReassignmentsTopics];
         OffsetDelete OffsetDeleteRequest [offset_delete_request::OffsetDeleteRequestTopic, offset_delete_request::OffsetDeleteRequestPartition];
         DescribeCluster DescribeClusterRequest [];
+        ConsumerGroupHeartbeat ConsumerGroupHeartbeatRequest [consumer_group_heartbeat_request::TopicPartitions];
+        ConsumerGroupDescribe ConsumerGroupDescribeRequest [];
         ListConfigResources ListConfigResourcesRequest [];
         DescribeTopicPartitions DescribeTopicPartitionsRequest [describe_topic_partitions_request::TopicRequest];
+        ShareGroupHeartbeat ShareGroupHeartbeatRequest [];
+        ShareGroupDescribe ShareGroupDescribeRequest [];
+        ShareFetch ShareFetchRequest [share_fetch_request::FetchTopic, share_fetch_request::FetchPartition, share_fetch_request::AcknowledgementBatch, share_fetch_request::ForgottenTopic];
+        ShareAcknowledge ShareAcknowledgeRequest [share_acknowledge_request::AcknowledgeTopic, share_acknowledge_request::AcknowledgePartition, share_acknowledge_request::AcknowledgementBatch];
+        InitializeShareGroupState InitializeShareGroupStateRequest [initialize_share_group_state_request::InitializeStateData, initialize_share_group_state_request::PartitionData];
+        ReadShareGroupState ReadShareGroupStateRequest [read_share_group_state_request::ReadStateData, read_share_group_state_request::PartitionData];
+        WriteShareGroupState WriteShareGroupStateRequest [write_share_group_state_request::WriteStateData, write_share_group_state_request::PartitionData, write_share_group_state_request::StateBatch];
+        DeleteShareGroupState DeleteShareGroupStateRequest [delete_share_group_state_request::DeleteStateData, delete_share_group_state_request::PartitionData];
+        ReadShareGroupStateSummary ReadShareGroupStateSummaryRequest [read_share_group_state_summary_request::ReadStateSummaryData, read_share_group_state_summary_request::PartitionData];
+        DescribeShareGroupOffsets DescribeShareGroupOffsetsRequest [describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestGroup, describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestTopic];
+        AlterShareGroupOffsets AlterShareGroupOffsetsRequest [alter_share_group_offsets_request::AlterShareGroupOffsetsRequestTopic, alter_share_group_offsets_request::AlterShareGroupOffsetsRequestPartition];
+        DeleteShareGroupOffsets DeleteShareGroupOffsetsRequest [delete_share_group_offsets_request::DeleteShareGroupOffsetsRequestTopic];
     }
 }
 

@@ -5,7 +5,10 @@
 
 mod cluster;
 mod groups;
+mod members;
 mod records;
+mod share_state;
+mod sharing;
 mod topics;
 
 use super::schema::Schema;
@@ -42,6 +45,20 @@ pub static SCHEMAS: &[&Schema] = &[
     &topics::LIST_PARTITION_REASSIGNMENTS,
     &groups::OFFSET_DELETE,
     &cluster::DESCRIBE_CLUSTER,
+    &members::CONSUMER_GROUP_HEARTBEAT,
+    &members::CONSUMER_GROUP_DESCRIBE,
     &cluster::LIST_CONFIG_RESOURCES,
     &topics::DESCRIBE_TOPIC_PARTITIONS,
+    &members::SHARE_GROUP_HEARTBEAT,
+    &members::SHARE_GROUP_DESCRIBE,
+    &sharing::SHARE_FETCH,
+    &sharing::SHARE_ACKNOWLEDGE,
+    &share_state::INITIALIZE_SHARE_GROUP_STATE,
+    &share_state::READ_SHARE_GROUP_STATE,
+    &share_state::WRITE_SHARE_GROUP_STATE,
+    &share_state::DELETE_SHARE_GROUP_STATE,
+    &share_state::READ_SHARE_GROUP_STATE_SUMMARY,
+    &sharing::DESCRIBE_SHARE_GROUP_OFFSETS,
+    &sharing::ALTER_SHARE_GROUP_OFFSETS,
+    &sharing::DELETE_SHARE_GROUP_OFFSETS,
 ];
