@@ -18,7 +18,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /** The broker under test: makes clients for it, topics on it, and names that no other run uses. */
 final class Broker {
-    static final Duration PATIENCE = Duration.ofSeconds(20);
+    static final Duration PATIENCE = Duration.ofSeconds(60);
     static final Duration SHORT = Duration.ofMillis(50);
 
     final String bootstrap;

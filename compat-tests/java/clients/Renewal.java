@@ -12,9 +12,15 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
-/** A topic is deleted under a producer and a consumer, and made anew at once under its old name: both go on, in the new topic only. */
+/**
+ * A topic is deleted under a producer and a consumer, and made anew at once under its old name: both go on, in the new topic only.
+ *
+ * Apache Kafka's controller answers for a topic before its broker has heard of it. A client that names topics (before 4.0) is served by the old
+ * one until then, and what is acknowledged there is lost. So only what is sent once the broker tells the new topic's id must be in it.
+ */
 final class Renewal {
     private static final int ROUNDS = 3;
     private static final int SOME = 50;
@@ -27,7 +33,8 @@ final class Renewal {
             for (int round = 1; round <= ROUNDS; round++) {
                 Set<Integer> before = new HashSet<>(load.taken.keySet());
                 admin.deleteTopics(List.of(topic)).all().get();
-                Broker.await("the new topic", () -> created(admin, topic));
+                Uuid made = create(admin, topic);
+                Broker.await("the new topic's id", () -> made.equals(id(admin, topic)));
                 int mark = load.next.get();
                 Broker.await("records of the new topic", () -> load.taken.keySet().stream().filter(number -> number > mark).count() > SOME);
                 Broker.await("records read of the new topic", () -> load.seen.stream().anyMatch(number -> number > mark));
@@ -39,13 +46,17 @@ final class Renewal {
         }
     }
 
-    private static boolean created(Admin admin, String topic) throws Exception {
+    private static Uuid create(Admin admin, String topic) throws Exception {
+        return admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).topicId(topic).get();
+    }
+
+    /** What the broker says which takes the records, whatever the controller knows: none while the name is unknown to it. */
+    private static Uuid id(Admin admin, String topic) throws Exception {
         try {
-            admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
-            return true;
+            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).topicId();
         } catch (ExecutionException refused) {
-            if (refused.getCause() instanceof TopicExistsException) {
-                return false;
+            if (refused.getCause() instanceof UnknownTopicOrPartitionException) {
+                return Uuid.ZERO_UUID;
             }
             throw refused;
         }
