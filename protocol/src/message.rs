@@ -69,9 +69,10 @@ impl<T: Encodable + Message> Response for T {
     }
 }
 
-/// The version of `kafka-protocol` that has the layout of `version`: where it lacks the newest one (ListOffsets v11,
-/// DeleteGroups v3 as a request, ApiVersions v5 as a response) the layout is that of the one before; where the layout
-/// is another one, the message is own code. The tests compare with Apache Kafka's classes.
+/// The version of `kafka-protocol` that has the layout of `version`: where it lacks the newest one (ListOffsets v11;
+/// as requests DeleteGroups v3, ReadShareGroupStateSummary v1 and DescribeShareGroupOffsets v1; as responses ApiVersions
+/// v5 and WriteShareGroupState v1) the layout is that of the one before; where the layout is another one, the message is
+/// own code. The tests compare with Apache Kafka's classes.
 fn layout<T: Message>(version: i16) -> i16 {
     version.min(T::VERSIONS.max)
 }

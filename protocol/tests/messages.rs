@@ -1,8 +1,10 @@
 //! Messages that are own code, or whose newest version borrows an older layout, against the bytes that Apache Kafka
 //! 4.4's classes write (`golden/messages/kafka-4.4.0.txt`, printed by `compat-tests/java/messages`).
 
-use bytes::{Bytes, BytesMut};
-use catena_protocol::message::{self, Request, Response};
+mod support {
+    pub mod golden;
+}
+
 use catena_protocol::messages::api_versions::ApiVersionsRequest;
 use catena_protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
 use catena_protocol::messages::describe_log_dirs::{
@@ -19,44 +21,8 @@ use kafka_protocol::messages::{
     ListOffsetsResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use support::golden::{TOPIC_ID, assert_read, assert_written, text};
 use uuid::Uuid;
-
-const TOPIC_ID: Uuid = Uuid::from_u128(0x0123456789abcdef_fedcba9876543210);
-
-/// What Kafka wrote for `name`, by version.
-fn golden(name: &str) -> Vec<(i16, Bytes)> {
-    let lines = include_str!("golden/messages/kafka-4.4.0.txt").lines();
-    let fields = lines.map(|line| line.split(' ').collect::<Vec<_>>());
-    let found: Vec<_> = fields.filter(|fields| fields[0] == name).map(|fields| parse(fields[1], fields[2])).collect();
-    assert!(!found.is_empty(), "no {name} in the golden file");
-    found
-}
-
-fn parse(version: &str, hex: &str) -> (i16, Bytes) {
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-    (version.parse().expect("a version"), (0..hex.len()).step_by(2).map(byte).collect())
-}
-
-/// Each version of a request is read as `expected` says.
-fn assert_read<T: Request + PartialEq + std::fmt::Debug>(name: &str, key: i16, expected: impl Fn(i16) -> T) {
-    for (version, body) in golden(name) {
-        let found: T = message::decode(key, version, body).unwrap_or_else(|error| panic!("{name} v{version}: {error}"));
-        assert_eq!(found, expected(version), "{name} v{version}");
-    }
-}
-
-/// Each version of a response is written as Kafka writes it.
-fn assert_written<T: Response>(name: &str, response: impl Fn(i16) -> T) {
-    for (version, expected) in golden(name) {
-        let mut found = BytesMut::new();
-        response(version).encode(version, &mut found).unwrap_or_else(|error| panic!("{name} v{version}: {error}"));
-        assert_eq!(found, expected, "{name} v{version}");
-    }
-}
-
-fn text(text: &'static str) -> StrBytes {
-    StrBytes::from_static_str(text)
-}
 
 fn topic_name() -> TopicName {
     TopicName(text("a-topic"))

@@ -20,7 +20,7 @@ import org.apache.kafka.common.protocol.MessageUtil;
 
 /**
  * Prints messages as Apache Kafka's own classes write them, one per line: name, version, body in hex. Of each message
- * that Catena codes itself because its library lacks the newest version, every version that Kafka has.
+ * that Catena codes itself, most of them because its library lacks the newest version, every version that Kafka has.
  */
 public class Messages {
     private static final Uuid TOPIC_ID = new Uuid(0x0123456789abcdefL, 0xfedcba9876543210L);
@@ -50,9 +50,10 @@ public class Messages {
             print("DescribeLogDirsRequest", version, describeLogDirsRequest());
             print("DescribeLogDirsResponse", version, describeLogDirsResponse());
         }
+        GroupMessages.print();
     }
 
-    private static void print(String name, short version, Message message) {
+    static void print(String name, short version, Message message) {
         ByteBuffer buffer = MessageUtil.toByteBufferAccessor(message, version).buffer();
         byte[] bytes = new byte[buffer.remaining()];
         buffer.get(bytes);

@@ -15,11 +15,18 @@ pub struct LeaderIdAndEpoch {
 
 impl LeaderIdAndEpoch {
     pub(crate) fn tag<'a>(self) -> TagWriter<'a> {
-        Box::new(move |writer| {
-            writer.int32(self.leader_id);
-            writer.int32(self.leader_epoch);
-            writer.no_tags();
-        })
+        Box::new(move |writer| self.write(writer))
+    }
+
+    fn write(self, writer: &mut Writer) {
+        writer.int32(self.leader_id);
+        writer.int32(self.leader_epoch);
+        writer.no_tags();
+    }
+
+    /// Where the field is always there: zeros when there is nothing to tell.
+    pub(crate) fn write_always(leader: Option<Self>, writer: &mut Writer) {
+        leader.unwrap_or(Self { leader_id: 0, leader_epoch: 0 }).write(writer);
     }
 }
 
@@ -41,7 +48,7 @@ impl NodeEndpoint {
         Box::new(move |writer| writer.array(endpoints, Self::write))
     }
 
-    fn write(writer: &mut Writer, endpoint: &Self) {
+    pub(crate) fn write(writer: &mut Writer, endpoint: &Self) {
         writer.int32(endpoint.node_id);
         writer.string(&endpoint.host);
         writer.int32(endpoint.port);
