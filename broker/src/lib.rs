@@ -22,4 +22,5 @@ pub mod producers;
 pub mod reply;
 pub mod rollout;
 pub mod server;
+pub mod sessions;
 pub mod topics;
