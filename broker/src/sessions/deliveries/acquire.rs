@@ -89,6 +89,7 @@ impl Deliveries {
         let mut acquiring = Acquiring {
             lock: Lock { member: member.clone(), until_ms },
             delivery_count_limit: rules.delivery_count_limit,
+            new_from: self.end,
             read_again: self.read_again(fetched, wish),
             is_exact: wish.mode == AcquireMode::RecordLimit,
             is_throttled: false,
@@ -148,7 +149,7 @@ impl Deliveries {
         if !batch.visible {
             return self.mark_absent(first, last);
         }
-        for piece in self.available(first, last, acquiring) {
+        for piece in self.available(first, last) {
             let records = acquiring.portion(&piece, length(batch.first, batch.last));
             if records <= 0 {
                 return;
@@ -163,13 +164,12 @@ impl Deliveries {
         }
     }
 
-    /// What is available in `first..=last`, with its delivery counts. Nothing new follows a record that is delivered
-    /// with care.
-    fn available(&self, first: i64, last: i64, acquiring: &Acquiring) -> Vec<Run<i16>> {
+    /// What is available in `first..=last`, with its delivery counts.
+    fn available(&self, first: i64, last: i64) -> Vec<Run<i16>> {
         let before = self.runs.within(first, last).filter(|run| run.value.is_available());
         let mut pieces: Vec<Run<i16>> =
             before.map(|run| Run { first: run.first, last: run.last, value: run.value.count }).collect();
-        if last >= self.end && !acquiring.is_throttled {
+        if last >= self.end {
             pieces.push(Run { first: first.max(self.end), last, value: 0 });
         }
         pieces
@@ -205,6 +205,8 @@ struct Allowance {
 struct Acquiring {
     lock: Lock,
     delivery_count_limit: i16,
+    /// From here on nothing was handed out before.
+    new_from: i64,
     read_again: i64,
     /// Not one record more than are left.
     is_exact: bool,
@@ -225,7 +227,11 @@ impl Acquiring {
         } else if delivered >= self.throttle_count() && !self.is_throttled {
             self.throttle(delivered, batch_len);
         }
-        if self.is_exact { piece.len().min(self.left) } else { piece.len() }
+        match () {
+            () if self.is_throttled && piece.first >= self.new_from => 0,
+            () if self.is_exact => piece.len().min(self.left),
+            () => piece.len(),
+        }
     }
 
     /// From now on: so many deliveries, so few records, and only if nothing else is among them.
