@@ -95,6 +95,11 @@ fn layers_are_used_downwards_only() {
         ("broker/src/topics", &["net", "dispatch", "api", "fetch", "groups", "broker"]),
         ("broker/src/fetch", &["net", "dispatch", "api", "groups", "broker"]),
         ("broker/src/groups", &["net", "dispatch", "api", "fetch", "broker"]),
+        ("broker/src/sessions", &["net", "dispatch", "api", "broker"]),
+        (
+            "broker/src/sessions/deliveries",
+            &["net", "dispatch", "api", "topics", "fetch", "groups", "config", "control", "fleet", "broker"],
+        ),
         ("broker/src/api", &["net", "dispatch"]),
         ("broker/src/dispatch", &["net"]),
         ("storage/src", &["net", "dispatch", "broker"]),

@@ -184,8 +184,12 @@ impl Deliveries {
     /// The log holds nothing there for anybody. Who holds such an offset will say so.
     fn mark_absent(&mut self, first: i64, last: i64) {
         let first = first.max(self.start);
-        let available: Vec<(i64, i64)> =
-            self.runs.within(first, last).filter(|run| run.value.is_available()).map(|run| (run.first, run.last)).collect();
+        let available: Vec<(i64, i64)> = self
+            .runs
+            .within(first, last)
+            .filter(|run| run.value.is_available())
+            .map(|run| (run.first, run.last))
+            .collect();
         for (first, last) in available {
             self.runs.set(first, last, Delivery::ABSENT);
         }

@@ -128,7 +128,8 @@ impl Deliveries {
         for batch in stored.batches().filter(|batch| batch.last >= start) {
             let Mark { delivery_count, fate } = batch.value;
             deliveries.extend_to(batch.first, Delivery::NEVER);
-            deliveries.extend_to(batch.last + 1, Delivery { state: State::Settled(fate), count: delivery_count.max(0) });
+            deliveries
+                .extend_to(batch.last + 1, Delivery { state: State::Settled(fate), count: delivery_count.max(0) });
         }
         deliveries.advance();
         deliveries

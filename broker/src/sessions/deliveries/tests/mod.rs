@@ -1,8 +1,10 @@
 //! Tests of the deliveries of one share partition.
 
+mod ending;
+mod handing_out;
 mod model;
+mod partition;
 mod random;
 mod runs;
-mod scenarios;
 mod stored;
 mod world;

@@ -85,8 +85,7 @@ impl Story {
     }
 
     fn acquire(&mut self) {
-        let mode =
-            if self.random.happens(50) { AcquireMode::BatchOptimized } else { AcquireMode::RecordLimit };
+        let mode = if self.random.happens(50) { AcquireMode::BatchOptimized } else { AcquireMode::RecordLimit };
         let records_max = self.random.between(0, 40);
         let wish = Wish { records_max, batch_size: self.random.between(1, 25), mode };
         let member = self.member();

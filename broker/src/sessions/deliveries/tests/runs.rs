@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::super::runs::{OFFSET_MAX, Run, Runs};
 
-fn listed(runs: &Runs<char>) -> Vec<(i64, i64, char)> {
+/// First, last, value.
+type Listed = (i64, i64, char);
+
+fn listed(runs: &Runs<char>) -> Vec<Listed> {
     runs.iter().map(|run| (run.first, run.last, *run.value)).collect()
 }
 
-fn runs(of: &[(i64, i64, char)]) -> Runs<char> {
+fn runs(of: &[Listed]) -> Runs<char> {
     let mut runs = Runs::default();
     of.iter().for_each(|&(first, last, value)| runs.set(first, last, value));
     runs
@@ -16,7 +19,7 @@ fn runs(of: &[(i64, i64, char)]) -> Runs<char> {
 
 #[test]
 fn what_is_set_cuts_what_stood_there() {
-    let cases: [(&str, (i64, i64, char), &[(i64, i64, char)]); 6] = [
+    let cases: [(&str, Listed, &[Listed]); 6] = [
         ("inside", (4, 5, 'b'), &[(0, 3, 'a'), (4, 5, 'b'), (6, 9, 'a')]),
         ("at the start", (0, 1, 'b'), &[(0, 1, 'b'), (2, 9, 'a')]),
         ("at the end", (9, 9, 'b'), &[(0, 8, 'a'), (9, 9, 'b')]),
@@ -46,7 +49,8 @@ fn offsets_that_cannot_be_are_cut_off() {
 #[test]
 fn a_part_is_cut_at_both_ends() {
     let runs = runs(&[(0, 9, 'a'), (12, 15, 'b')]);
-    let within = |first, last| runs.within(first, last).map(|run| (run.first, run.last, *run.value)).collect::<Vec<_>>();
+    let within =
+        |first, last| runs.within(first, last).map(|run| (run.first, run.last, *run.value)).collect::<Vec<_>>();
     assert_eq!(within(5, 13), [(5, 9, 'a'), (12, 13, 'b')]);
     assert_eq!(within(10, 11), []);
     assert_eq!(within(3, 2), []);

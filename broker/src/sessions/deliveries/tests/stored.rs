@@ -18,53 +18,84 @@ fn merged(start: i64, updates: &[&[StateBatch]]) -> Vec<StateBatch> {
 
 use Fate::{Acknowledged, Archived, Available};
 
+type Batches<'a> = &'a [StateBatch];
+
 /// `PersisterStateBatchCombinerTest`, case by case.
 #[test]
 fn batches_combine_as_kafka_combines_them() {
-    let cases: [(&str, &[StateBatch], &[StateBatch], &[StateBatch]); 12] = [
-        ("the same", &[batch(100, 110, Available, 1)], &[batch(100, 110, Available, 1)], &[batch(100, 110, Available, 1)]),
-        ("more deliveries", &[batch(100, 110, Available, 1)], &[batch(100, 110, Available, 2)], &[batch(
-            100, 110, Available, 2,
-        )]),
-        ("further state", &[batch(100, 110, Available, 1)], &[batch(100, 110, Acknowledged, 1)], &[batch(
-            100,
-            110,
-            Acknowledged,
-            1,
-        )]),
-        ("fewer deliveries", &[batch(100, 110, Available, 3)], &[batch(100, 110, Acknowledged, 1)], &[batch(
-            100, 110, Available, 3,
-        )]),
-        ("the start of it", &[batch(100, 110, Available, 1)], &[batch(100, 105, Archived, 1)], &[
-            batch(100, 105, Archived, 1),
-            batch(106, 110, Available, 1),
-        ]),
-        ("the middle", &[batch(100, 110, Available, 1)], &[batch(103, 105, Acknowledged, 1)], &[
-            batch(100, 102, Available, 1),
-            batch(103, 105, Acknowledged, 1),
-            batch(106, 110, Available, 1),
-        ]),
-        ("the middle, but weaker", &[batch(100, 110, Archived, 2)], &[batch(103, 105, Available, 1)], &[batch(
-            100, 110, Archived, 2,
-        )]),
-        ("the end of it", &[batch(100, 110, Available, 1)], &[batch(105, 110, Available, 2)], &[
-            batch(100, 104, Available, 1),
-            batch(105, 110, Available, 2),
-        ]),
-        ("beyond it", &[batch(100, 110, Available, 1)], &[batch(105, 115, Available, 2)], &[
-            batch(100, 104, Available, 1),
-            batch(105, 115, Available, 2),
-        ]),
-        ("beyond it, but weaker", &[batch(100, 110, Available, 3)], &[batch(105, 115, Available, 2)], &[
-            batch(100, 110, Available, 3),
-            batch(111, 115, Available, 2),
-        ]),
-        ("next to it, alike", &[batch(100, 110, Available, 1)], &[batch(111, 115, Available, 1)], &[batch(
-            100, 115, Available, 1,
-        )]),
-        ("many at once", &[batch(100, 110, Available, 1), batch(121, 130, Available, 1)], &[batch(95, 140, Available, 2)], &[
-            batch(95, 140, Available, 2),
-        ]),
+    let cases: [(&str, Batches<'_>, Batches<'_>, Batches<'_>); 12] = [
+        (
+            "the same",
+            &[batch(100, 110, Available, 1)],
+            &[batch(100, 110, Available, 1)],
+            &[batch(100, 110, Available, 1)],
+        ),
+        (
+            "more deliveries",
+            &[batch(100, 110, Available, 1)],
+            &[batch(100, 110, Available, 2)],
+            &[batch(100, 110, Available, 2)],
+        ),
+        (
+            "further state",
+            &[batch(100, 110, Available, 1)],
+            &[batch(100, 110, Acknowledged, 1)],
+            &[batch(100, 110, Acknowledged, 1)],
+        ),
+        (
+            "fewer deliveries",
+            &[batch(100, 110, Available, 3)],
+            &[batch(100, 110, Acknowledged, 1)],
+            &[batch(100, 110, Available, 3)],
+        ),
+        (
+            "the start of it",
+            &[batch(100, 110, Available, 1)],
+            &[batch(100, 105, Archived, 1)],
+            &[batch(100, 105, Archived, 1), batch(106, 110, Available, 1)],
+        ),
+        (
+            "the middle",
+            &[batch(100, 110, Available, 1)],
+            &[batch(103, 105, Acknowledged, 1)],
+            &[batch(100, 102, Available, 1), batch(103, 105, Acknowledged, 1), batch(106, 110, Available, 1)],
+        ),
+        (
+            "the middle, but weaker",
+            &[batch(100, 110, Archived, 2)],
+            &[batch(103, 105, Available, 1)],
+            &[batch(100, 110, Archived, 2)],
+        ),
+        (
+            "the end of it",
+            &[batch(100, 110, Available, 1)],
+            &[batch(105, 110, Available, 2)],
+            &[batch(100, 104, Available, 1), batch(105, 110, Available, 2)],
+        ),
+        (
+            "beyond it",
+            &[batch(100, 110, Available, 1)],
+            &[batch(105, 115, Available, 2)],
+            &[batch(100, 104, Available, 1), batch(105, 115, Available, 2)],
+        ),
+        (
+            "beyond it, but weaker",
+            &[batch(100, 110, Available, 3)],
+            &[batch(105, 115, Available, 2)],
+            &[batch(100, 110, Available, 3), batch(111, 115, Available, 2)],
+        ),
+        (
+            "next to it, alike",
+            &[batch(100, 110, Available, 1)],
+            &[batch(111, 115, Available, 1)],
+            &[batch(100, 115, Available, 1)],
+        ),
+        (
+            "many at once",
+            &[batch(100, 110, Available, 1), batch(121, 130, Available, 1)],
+            &[batch(95, 140, Available, 2)],
+            &[batch(95, 140, Available, 2)],
+        ),
     ];
     for (case, so_far, new, expected) in cases {
         assert_eq!(merged(0, &[so_far, new]), expected, "{case}");
@@ -111,14 +142,16 @@ fn holes_between_stored_batches_are_delivered_for_the_first_time() {
     stored.merge(-1, &update(10, &[batch(21, 30, Acknowledged, 1), batch(35, 40, Available, 3)]));
     let deliveries = Deliveries::from_stored(&stored, 0);
     assert_eq!((deliveries.start(), deliveries.end(), deliveries.fetch_from(0)), (10, 41, Some(10)));
-    let states: Vec<(i64, i64, i16)> = deliveries.states(0, 100).map(|run| (run.first, run.last, run.value.count)).collect();
+    let states: Vec<(i64, i64, i16)> =
+        deliveries.states(0, 100).map(|run| (run.first, run.last, run.value.count)).collect();
     assert_eq!(states, [(10, 20, 0), (21, 30, 1), (31, 34, 0), (35, 40, 3)]);
 }
 
 #[test]
 fn a_finished_prefix_is_behind_the_start_offset_after_a_restart() {
     let mut stored = Stored::initial(0, 0);
-    stored.merge(-1, &update(0, &[batch(0, 4, Acknowledged, 1), batch(5, 9, Archived, 5), batch(10, 12, Available, 1)]));
+    stored
+        .merge(-1, &update(0, &[batch(0, 4, Acknowledged, 1), batch(5, 9, Archived, 5), batch(10, 12, Available, 1)]));
     let deliveries = Deliveries::from_stored(&stored, 0);
     assert_eq!((deliveries.start(), deliveries.end(), deliveries.lag(20)), (10, 13, 10));
 }
