@@ -20,6 +20,7 @@ mod clock;
 mod coordinator;
 mod log;
 mod message;
+mod modern;
 mod offsets;
 mod outbox;
 mod shard;
