@@ -11,17 +11,18 @@
 //! 2. What is available in the batch is taken, in the order of the offsets; beyond `end` all is available.
 //! 3. To optimize for batches, whole ones are taken until there are enough records (KIP-932). With a record limit, not one
 //!    too many (KIP-1206).
-//! 4. A record that has had half of its deliveries may be what makes members fail. From there on each delivery takes
-//!    half as many records as the one before, and nothing else with them. The last one has the record alone.
+//! 4. A record that has had half of its deliveries is a suspect: it may be what makes members fail. So batches with
+//!    suspects are not handed out together with others, and of suspects with each delivery half as many. The last
+//!    delivery has the record alone.
 
 use std::sync::Arc;
 
 use super::runs::length;
 use super::{Deliveries, Delivery, Lock, OFFSET_MAX, Rules, Run, State};
 
-/// The least number of deliveries after which they shrink, however low the limit
+/// The least number of deliveries that makes a suspect, however low the limit
 /// (`SharePartition.MINIMUM_THROTTLE_RECORDS_DELIVERY_LIMIT`).
-const THROTTLE_COUNT_MIN: i16 = 2;
+const SUSPECT_FROM_MIN: i16 = 2;
 
 /// How exact the number of records has to be (KIP-1206).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,12 +91,14 @@ impl Deliveries {
             lock: Lock { member: member.clone(), until_ms },
             delivery_count_limit: rules.delivery_count_limit,
             new_from: self.end,
-            read_again: self.read_again(fetched, wish),
+            suspects: 0,
             is_exact: wish.mode == AcquireMode::RecordLimit,
             is_throttled: false,
             left: allowance.records,
+            taken: 0,
             ranges: Vec::new(),
         };
+        acquiring.suspects = self.suspects(fetched, acquiring.suspect_from()).min(wish.batch_size);
         let mut next = fetched.from.max(self.start);
         for batch in fetched.batches {
             if acquiring.left <= 0 || batch.first > allowance.last {
@@ -103,7 +106,7 @@ impl Deliveries {
             }
             self.mark_absent(next, batch.first.saturating_sub(1));
             self.acquire_batch(&mut acquiring, batch, allowance.last);
-            if wish.mode == AcquireMode::RecordLimit && self.end > batch.first {
+            if wish.mode == AcquireMode::RecordLimit && self.end > batch.first.max(acquiring.new_from) {
                 self.extend_to(batch.last.min(allowance.last) + 1, Delivery::NEVER);
             }
             if self.end <= batch.last {
@@ -135,12 +138,11 @@ impl Deliveries {
         }
     }
 
-    /// How many offsets of the read were handed out before, at most one range of an answer: about what a member that
-    /// failed was given together.
-    fn read_again(&self, fetched: Fetched<'_>, wish: Wish) -> i64 {
-        let first = fetched.batches.first().map_or(self.end, |batch| batch.first);
-        let last = fetched.batches.last().map_or(first, |batch| batch.last);
-        length(first, last.min(self.end - 1)).min(wish.batch_size)
+    /// How many of the records that were read and are available had so many deliveries.
+    fn suspects(&self, fetched: Fetched<'_>, delivered_min: i16) -> i64 {
+        let (Some(first), Some(last)) = (fetched.batches.first(), fetched.batches.last()) else { return 0 };
+        let read = self.runs.within(first.first, last.last);
+        read.filter(|run| run.value.is_available() && run.value.count >= delivered_min).map(|run| run.len()).sum()
     }
 
     /// Takes what is available in a batch and within the allowance.
@@ -149,7 +151,12 @@ impl Deliveries {
         if !batch.visible {
             return self.mark_absent(first, last);
         }
-        for piece in self.available(first, last) {
+        let pieces = self.available(first, last);
+        if !acquiring.admits(&pieces) {
+            acquiring.left = 0;
+            return;
+        }
+        for piece in pieces {
             let records = acquiring.portion(&piece, length(batch.first, batch.last));
             if records <= 0 {
                 return;
@@ -211,24 +218,31 @@ struct Acquiring {
     delivery_count_limit: i16,
     /// From here on nothing was handed out before.
     new_from: i64,
-    read_again: i64,
+    /// How many suspects there are to take, as far as they would share one range.
+    suspects: i64,
     /// Not one record more than are left.
     is_exact: bool,
-    /// A record that may be bad is among them.
+    /// Suspects were taken.
     is_throttled: bool,
     /// How many more records; may become negative.
     left: i64,
+    taken: i64,
     ranges: Vec<Acquired>,
 }
 
 impl Acquiring {
+    /// Whether the pieces of one batch go with what was taken of others: suspects with suspects.
+    fn admits(&self, pieces: &[Run<i16>]) -> bool {
+        self.taken == 0 || pieces.iter().all(|piece| (piece.value >= self.suspect_from()) == self.is_throttled)
+    }
+
     /// How many records of a piece to take. 0: none, and none after it either.
     fn portion(&mut self, piece: &Run<i16>, batch_len: i64) -> i64 {
         let delivered = piece.value;
         if self.delivery_count_limit > 2 && delivered >= self.delivery_count_limit - 1 {
-            self.left = i64::from(self.ranges.is_empty());
+            self.left = i64::from(self.taken == 0);
             self.is_exact = true;
-        } else if delivered >= self.throttle_count() && !self.is_throttled {
+        } else if delivered >= self.suspect_from() && !self.is_throttled {
             self.throttle(delivered, batch_len);
         }
         match () {
@@ -238,27 +252,24 @@ impl Acquiring {
         }
     }
 
-    /// From now on: so many deliveries, so few records, and only if nothing else is among them.
+    /// From now on: the more deliveries, the fewer records.
     fn throttle(&mut self, delivered: i16, batch_len: i64) {
-        let together = self.read_again.max(batch_len);
-        let halvings = u32::try_from(delivered - self.throttle_count() + 1).unwrap_or(0);
-        let few = together.checked_shr(halvings).unwrap_or(0).max(1);
-        self.left = match (self.ranges.is_empty(), self.is_exact) {
-            (false, _) => 0,
-            (true, true) => self.left.min(few),
-            (true, false) => few,
-        };
+        let halvings = u32::try_from(delivered - self.suspect_from() + 1).unwrap_or(0);
+        let few = self.suspects.max(batch_len).checked_shr(halvings).unwrap_or(0).max(1) - self.taken;
+        self.left = if self.is_exact { self.left.min(few) } else { few };
         self.is_throttled = true;
         self.is_exact = true;
     }
 
-    /// `SharePartition.throttleRecordsDeliveryLimit`: half of the deliveries, rounded up.
-    fn throttle_count(&self) -> i16 {
-        (self.delivery_count_limit / 2 + self.delivery_count_limit % 2).max(THROTTLE_COUNT_MIN)
+    /// After how many deliveries a record is a suspect: half of those it may have, rounded up
+    /// (`SharePartition.throttleRecordsDeliveryLimit`).
+    fn suspect_from(&self) -> i16 {
+        (self.delivery_count_limit / 2 + self.delivery_count_limit % 2).max(SUSPECT_FROM_MIN)
     }
 
     fn push(&mut self, taken: Acquired) {
         self.left -= length(taken.first, taken.last);
+        self.taken += length(taken.first, taken.last);
         match self.ranges.last_mut() {
             Some(range) if range.last + 1 == taken.first && range.delivery_count == taken.delivery_count => {
                 range.last = taken.last;

@@ -91,8 +91,12 @@ impl Model {
             left = wish.records_max.min(old_end - fetched.from);
             last = last.min(old_end - 1);
         }
-        let together = (last.min(old_end - 1) - first.first + 1).max(0).min(wish.batch_size);
-        let mut taking = Taking { left, exact: wish.mode == AcquireMode::RecordLimit, careful: false, got: Vec::new() };
+        let half = ((f64::from(rules.delivery_count_limit) / 2.0).ceil() as i16).max(2);
+        let is_suspect = |cell: &Cell| matches!(cell, Cell::Available(count) if *count >= half);
+        let read: Vec<&Cell> = (first.first..=last).filter_map(|offset| self.cell(offset)).collect();
+        let suspects = (read.into_iter().filter(|cell| is_suspect(cell)).count() as i64).min(wish.batch_size);
+        let exact = wish.mode == AcquireMode::RecordLimit;
+        let mut taking = Taking { left, exact, careful: false, half, got: Vec::new() };
         let mut next = fetched.from.max(self.start);
         for batch in fetched.batches {
             if taking.left <= 0 || batch.first > last {
@@ -101,7 +105,15 @@ impl Model {
             (next..batch.first).for_each(|offset| self.absent(offset));
             let offsets = batch.first.max(self.start)..=batch.last.min(last);
             if batch.visible {
-                let together = together.max(batch.last - batch.first + 1);
+                let together = suspects.max(batch.last - batch.first + 1);
+                let others = |offset: i64| match self.cell(offset) {
+                    Some(cell @ Cell::Available(_)) => is_suspect(cell) != taking.careful,
+                    Some(_) => false,
+                    None => taking.careful,
+                };
+                if !taking.got.is_empty() && offsets.clone().any(others) {
+                    break;
+                }
                 for offset in offsets.clone() {
                     let count = match self.cell(offset) {
                         Some(Cell::Available(count)) => *count,
@@ -117,7 +129,7 @@ impl Model {
             } else {
                 offsets.clone().for_each(|offset| self.absent(offset));
             }
-            if wish.mode == AcquireMode::RecordLimit && self.end() > batch.first {
+            if wish.mode == AcquireMode::RecordLimit && self.end() > batch.first.max(old_end) {
                 offsets.filter(|&offset| offset >= self.end()).collect::<Vec<_>>().into_iter().for_each(|offset| {
                     self.set(offset, Cell::Available(0));
                 });
@@ -210,19 +222,18 @@ struct Taking {
     left: i64,
     exact: bool,
     careful: bool,
+    half: i16,
     got: Vec<(i64, i16)>,
 }
 
 impl Taking {
     /// Whether a record that was delivered so often is taken too.
     fn takes(&mut self, count: i16, together: i64, limit: i16) -> bool {
-        let half = ((f64::from(limit) / 2.0).ceil() as i16).max(2);
         if limit > 2 && count >= limit - 1 {
             (self.left, self.exact) = (i64::from(self.got.is_empty()), true);
-        } else if count >= half && !self.careful {
-            let few = (together >> (count - half + 1)).max(1);
-            let left = if self.exact { self.left.min(few) } else { few };
-            (self.left, self.exact, self.careful) = (if self.got.is_empty() { left } else { 0 }, true, true);
+        } else if count >= self.half && !self.careful {
+            let few = (together >> (count - self.half + 1)).max(1) - self.got.len() as i64;
+            (self.left, self.exact, self.careful) = (if self.exact { self.left.min(few) } else { few }, true, true);
         }
         let takes = !self.exact || self.left > 0;
         self.left -= i64::from(takes);
