@@ -6,23 +6,16 @@
 //! - No record is looked at: the offsets in batch headers are enough. Offsets between them hold no record, so the start
 //!   offset need not wait for them.
 //!
-//! How a batch of the log is handed out (`SharePartition.acquire`):
+//! How a read is handed out (`SharePartition.acquire`), batch by batch:
 //! 1. Offsets that the batches skip are marked absent where they are available.
 //! 2. What is available in the batch is taken, in the order of the offsets; beyond `end` all is available.
-//! 3. To optimize for batches, whole ones are taken until there are enough records (KIP-932). With a record limit, not one
-//!    too many (KIP-1206).
-//! 4. A record that has had half of its deliveries is a suspect: it may be what makes members fail. So batches with
-//!    suspects are not handed out together with others, and of suspects with each delivery half as many. The last
-//!    delivery has the record alone.
+//! 3. `portions` says how much of it.
 
 use std::sync::Arc;
 
+use super::portions::Portions;
 use super::runs::length;
 use super::{Deliveries, Delivery, Lock, OFFSET_MAX, Rules, Run, State};
-
-/// The least number of deliveries that makes a suspect, however low the limit
-/// (`SharePartition.MINIMUM_THROTTLE_RECORDS_DELIVERY_LIMIT`).
-const SUSPECT_FROM_MIN: i16 = 2;
 
 /// How exact the number of records has to be (KIP-1206).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,38 +79,40 @@ impl Deliveries {
         rules: &Rules,
     ) -> Vec<Acquired> {
         let Some(allowance) = self.allowance(fetched, wish, rules) else { return Vec::new() };
+        let mut portions = Portions::new(rules.delivery_count_limit, wish.mode, allowance.records, self.end);
+        portions.suspects = self.suspects(fetched, portions.suspect_from()).min(wish.batch_size);
         let until_ms = now_ms.saturating_add(rules.lock_duration_ms);
         let mut acquiring = Acquiring {
             lock: Lock { member: member.clone(), until_ms },
-            delivery_count_limit: rules.delivery_count_limit,
-            new_from: self.end,
-            suspects: 0,
-            is_exact: wish.mode == AcquireMode::RecordLimit,
-            is_throttled: false,
-            left: allowance.records,
-            taken: 0,
-            ranges: Vec::new(),
+            last: allowance.last,
+            portions,
+            ranges: vec![],
         };
-        acquiring.suspects = self.suspects(fetched, acquiring.suspect_from()).min(wish.batch_size);
-        let mut next = fetched.from.max(self.start);
-        for batch in fetched.batches {
-            if acquiring.left <= 0 || batch.first > allowance.last {
-                break;
-            }
-            self.mark_absent(next, batch.first.saturating_sub(1));
-            self.acquire_batch(&mut acquiring, batch, allowance.last);
-            if wish.mode == AcquireMode::RecordLimit && self.end > batch.first.max(acquiring.new_from) {
-                self.extend_to(batch.last.min(allowance.last) + 1, Delivery::NEVER);
-            }
-            if self.end <= batch.last {
-                break;
-            }
-            next = batch.last + 1;
-        }
+        self.acquire_batches(&mut acquiring, fetched, wish.mode);
         self.advance();
         match wish.mode {
             AcquireMode::BatchOptimized => split(&acquiring.ranges, fetched.batches, wish.batch_size),
             AcquireMode::RecordLimit => acquiring.ranges,
+        }
+    }
+
+    fn acquire_batches(&mut self, acquiring: &mut Acquiring, fetched: Fetched<'_>, mode: AcquireMode) {
+        let new_from = self.end;
+        let mut next = fetched.from.max(self.start);
+        for batch in fetched.batches {
+            if acquiring.portions.is_done() || batch.first > acquiring.last {
+                return;
+            }
+            self.mark_absent(next, batch.first.saturating_sub(1));
+            self.acquire_batch(acquiring, batch);
+            if mode == AcquireMode::RecordLimit && self.end > batch.first.max(new_from) {
+                // As in Kafka a batch of which a part is new is known as a whole.
+                self.extend_to(batch.last.min(acquiring.last) + 1, Delivery::NEVER);
+            }
+            if self.end <= batch.last {
+                return;
+            }
+            next = batch.last + 1;
         }
     }
 
@@ -146,26 +141,22 @@ impl Deliveries {
     }
 
     /// Takes what is available in a batch and within the allowance.
-    fn acquire_batch(&mut self, acquiring: &mut Acquiring, batch: &FetchedBatch, last: i64) {
-        let (first, last) = (batch.first.max(self.start), batch.last.min(last));
+    fn acquire_batch(&mut self, acquiring: &mut Acquiring, batch: &FetchedBatch) {
+        let (first, last) = (batch.first.max(self.start), batch.last.min(acquiring.last));
         if !batch.visible {
             return self.mark_absent(first, last);
         }
         let pieces = self.available(first, last);
-        if !acquiring.admits(&pieces) {
-            acquiring.left = 0;
+        if !acquiring.portions.admits(&pieces) {
             return;
         }
         for piece in pieces {
-            let records = acquiring.portion(&piece, length(batch.first, batch.last));
+            let records = acquiring.portions.take(&piece, length(batch.first, batch.last));
             if records <= 0 {
                 return;
             }
-            let taken = Acquired {
-                first: piece.first,
-                last: piece.first + records - 1,
-                delivery_count: piece.value.saturating_add(1),
-            };
+            let (first, last) = (piece.first, piece.first + records - 1);
+            let taken = Acquired { first, last, delivery_count: piece.value.saturating_add(1) };
             self.hold(taken, &acquiring.lock);
             acquiring.push(taken);
         }
@@ -215,61 +206,14 @@ struct Allowance {
 /// Handing out, under way.
 struct Acquiring {
     lock: Lock,
-    delivery_count_limit: i16,
-    /// From here on nothing was handed out before.
-    new_from: i64,
-    /// How many suspects there are to take, as far as they would share one range.
-    suspects: i64,
-    /// Not one record more than are left.
-    is_exact: bool,
-    /// Suspects were taken.
-    is_throttled: bool,
-    /// How many more records; may become negative.
-    left: i64,
-    taken: i64,
+    /// No record after this one.
+    last: i64,
+    portions: Portions,
     ranges: Vec<Acquired>,
 }
 
 impl Acquiring {
-    /// Whether the pieces of one batch go with what was taken of others: suspects with suspects.
-    fn admits(&self, pieces: &[Run<i16>]) -> bool {
-        self.taken == 0 || pieces.iter().all(|piece| (piece.value >= self.suspect_from()) == self.is_throttled)
-    }
-
-    /// How many records of a piece to take. 0: none, and none after it either.
-    fn portion(&mut self, piece: &Run<i16>, batch_len: i64) -> i64 {
-        let delivered = piece.value;
-        if self.delivery_count_limit > 2 && delivered >= self.delivery_count_limit - 1 {
-            self.left = i64::from(self.taken == 0);
-            self.is_exact = true;
-        } else if delivered >= self.suspect_from() && !self.is_throttled {
-            self.throttle(delivered, batch_len);
-        }
-        match () {
-            () if self.is_throttled && piece.first >= self.new_from => 0,
-            () if self.is_exact => piece.len().min(self.left),
-            () => piece.len(),
-        }
-    }
-
-    /// From now on: the more deliveries, the fewer records.
-    fn throttle(&mut self, delivered: i16, batch_len: i64) {
-        let halvings = u32::try_from(delivered - self.suspect_from() + 1).unwrap_or(0);
-        let few = self.suspects.max(batch_len).checked_shr(halvings).unwrap_or(0).max(1) - self.taken;
-        self.left = if self.is_exact { self.left.min(few) } else { few };
-        self.is_throttled = true;
-        self.is_exact = true;
-    }
-
-    /// After how many deliveries a record is a suspect: half of those it may have, rounded up
-    /// (`SharePartition.throttleRecordsDeliveryLimit`).
-    fn suspect_from(&self) -> i16 {
-        (self.delivery_count_limit / 2 + self.delivery_count_limit % 2).max(SUSPECT_FROM_MIN)
-    }
-
     fn push(&mut self, taken: Acquired) {
-        self.left -= length(taken.first, taken.last);
-        self.taken += length(taken.first, taken.last);
         match self.ranges.last_mut() {
             Some(range) if range.last + 1 == taken.first && range.delivery_count == taken.delivery_count => {
                 range.last = taken.last;

@@ -17,7 +17,7 @@
 //! | `runs` | the map of runs |
 //! | `stored` | what survives a restart |
 //! | `change` | what a decision yields, and how it is applied |
-//! | `acquire` | handing out |
+//! | `acquire`, `portions` | handing out, and how much at a time |
 //! | `acknowledge` | what a member says became of it |
 //! | `expiry` | releases that nobody asked for: locks run out, members leave, the log is cut, copies are done |
 //! | `view` | what others may know |
@@ -26,6 +26,7 @@ mod acknowledge;
 mod acquire;
 mod change;
 mod expiry;
+mod portions;
 mod runs;
 mod stored;
 mod view;

@@ -80,57 +80,28 @@ impl Model {
         now: u64,
         rules: &Rules,
     ) -> Vec<(i64, i16)> {
-        let (Some(first), Some(last)) = (fetched.batches.first(), fetched.batches.last()) else { return Vec::new() };
-        let (mut last, old_end) = (last.last, self.end());
-        let room = rules.record_locks_max - (old_end - self.start);
-        let mut left = wish.records_max.min(room);
-        if wish.records_max <= 0 || last < self.start || (room <= 0 && fetched.from >= old_end) {
-            return Vec::new();
-        }
-        if room <= 0 {
-            left = wish.records_max.min(old_end - fetched.from);
-            last = last.min(old_end - 1);
-        }
+        let Some((left, last)) = self.allowed(fetched, wish, rules) else { return Vec::new() };
+        let old_end = self.end();
         let half = ((f64::from(rules.delivery_count_limit) / 2.0).ceil() as i16).max(2);
-        let is_suspect = |cell: &Cell| matches!(cell, Cell::Available(count) if *count >= half);
-        let read: Vec<&Cell> = (first.first..=last).filter_map(|offset| self.cell(offset)).collect();
-        let suspects = (read.into_iter().filter(|cell| is_suspect(cell)).count() as i64).min(wish.batch_size);
+        let is_suspect = |offset: &i64| matches!(self.cell(*offset), Some(Cell::Available(count)) if *count >= half);
+        let suspects = ((fetched.batches[0].first..=last).filter(is_suspect).count() as i64).min(wish.batch_size);
         let exact = wish.mode == AcquireMode::RecordLimit;
-        let mut taking = Taking { left, exact, careful: false, half, got: Vec::new() };
+        let limit = rules.delivery_count_limit;
+        let mut taking = Taking { left, exact, careful: false, half, limit, suspects, got: Vec::new() };
         let mut next = fetched.from.max(self.start);
         for batch in fetched.batches {
             if taking.left <= 0 || batch.first > last {
                 break;
             }
             (next..batch.first).for_each(|offset| self.absent(offset));
-            let offsets = batch.first.max(self.start)..=batch.last.min(last);
-            if batch.visible {
-                let together = suspects.max(batch.last - batch.first + 1);
-                let others = |offset: i64| match self.cell(offset) {
-                    Some(cell @ Cell::Available(_)) => is_suspect(cell) != taking.careful,
-                    Some(_) => false,
-                    None => taking.careful,
-                };
-                if !taking.got.is_empty() && offsets.clone().any(others) {
-                    break;
-                }
-                for offset in offsets.clone() {
-                    let count = match self.cell(offset) {
-                        Some(Cell::Available(count)) => *count,
-                        None if !taking.careful => 0,
-                        _ => continue,
-                    };
-                    if !taking.takes(count, together, rules.delivery_count_limit) {
-                        break;
-                    }
-                    self.set(offset, Cell::Held(member.clone(), now + rules.lock_duration_ms, count + 1));
-                    taking.got.push((offset, count + 1));
-                }
-            } else {
-                offsets.clone().for_each(|offset| self.absent(offset));
+            let offsets: Vec<i64> = (batch.first.max(self.start)..=batch.last.min(last)).collect();
+            if !batch.visible {
+                offsets.iter().for_each(|&offset| self.absent(offset));
+            } else if !self.take(&mut taking, batch, &offsets, member, now + rules.lock_duration_ms) {
+                break;
             }
-            if wish.mode == AcquireMode::RecordLimit && self.end() > batch.first.max(old_end) {
-                offsets.filter(|&offset| offset >= self.end()).collect::<Vec<_>>().into_iter().for_each(|offset| {
+            if exact && self.end() > batch.first.max(old_end) {
+                offsets.into_iter().filter(|&o| o >= self.end()).collect::<Vec<_>>().into_iter().for_each(|offset| {
                     self.set(offset, Cell::Available(0));
                 });
             }
@@ -141,6 +112,52 @@ impl Model {
         }
         self.advance();
         taking.got
+    }
+
+    /// How many records at most, and up to which.
+    fn allowed(&self, fetched: Fetched<'_>, wish: Wish, rules: &Rules) -> Option<(i64, i64)> {
+        let last = fetched.batches.last()?.last;
+        let room = rules.record_locks_max - (self.end() - self.start);
+        match () {
+            () if wish.records_max <= 0 || last < self.start => None,
+            () if room > 0 => Some((wish.records_max.min(room), last)),
+            () if fetched.from < self.end() => {
+                Some((wish.records_max.min(self.end() - fetched.from), last.min(self.end() - 1)))
+            }
+            () => None,
+        }
+    }
+
+    /// Takes what may be taken of one batch. `false`: it does not go with what was taken before.
+    fn take(
+        &mut self,
+        taking: &mut Taking,
+        batch: &FetchedBatch,
+        offsets: &[i64],
+        member: &Arc<str>,
+        until: u64,
+    ) -> bool {
+        let goes_with = |&offset: &i64| match self.cell(offset) {
+            Some(Cell::Available(count)) => (*count >= taking.half) == taking.careful,
+            Some(_) => true,
+            None => !taking.careful,
+        };
+        if !taking.got.is_empty() && !offsets.iter().all(goes_with) {
+            return false;
+        }
+        for &offset in offsets {
+            let count = match self.cell(offset) {
+                Some(Cell::Available(count)) => *count,
+                None if !taking.careful => 0,
+                _ => continue,
+            };
+            if !taking.takes(count, batch.last - batch.first + 1) {
+                break;
+            }
+            self.set(offset, Cell::Held(member.clone(), until, count + 1));
+            taking.got.push((offset, count + 1));
+        }
+        true
     }
 
     pub fn acknowledge(
@@ -223,16 +240,18 @@ struct Taking {
     exact: bool,
     careful: bool,
     half: i16,
+    limit: i16,
+    suspects: i64,
     got: Vec<(i64, i16)>,
 }
 
 impl Taking {
     /// Whether a record that was delivered so often is taken too.
-    fn takes(&mut self, count: i16, together: i64, limit: i16) -> bool {
-        if limit > 2 && count >= limit - 1 {
+    fn takes(&mut self, count: i16, batch_len: i64) -> bool {
+        if self.limit > 2 && count >= self.limit - 1 {
             (self.left, self.exact) = (i64::from(self.got.is_empty()), true);
         } else if count >= self.half && !self.careful {
-            let few = (together >> (count - self.half + 1)).max(1) - self.got.len() as i64;
+            let few = (self.suspects.max(batch_len) >> (count - self.half + 1)).max(1) - self.got.len() as i64;
             (self.left, self.exact, self.careful) = (if self.exact { self.left.min(few) } else { few }, true, true);
         }
         let takes = !self.exact || self.left > 0;

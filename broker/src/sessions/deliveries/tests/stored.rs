@@ -18,88 +18,41 @@ fn merged(start: i64, updates: &[&[StateBatch]]) -> Vec<StateBatch> {
 
 use Fate::{Acknowledged, Archived, Available};
 
-type Batches<'a> = &'a [StateBatch];
+/// First, last, state, deliveries.
+type Listed = (i64, i64, Fate, i16);
 
-/// `PersisterStateBatchCombinerTest`, case by case.
+/// What is stored, what comes in, what is stored then (`PersisterStateBatchCombinerTest`).
+const COMBINED: [(&str, Listed, Listed, &[Listed]); 11] = [
+    ("the same", (0, 9, Available, 1), (0, 9, Available, 1), &[(0, 9, Available, 1)]),
+    ("more deliveries", (0, 9, Available, 1), (0, 9, Available, 2), &[(0, 9, Available, 2)]),
+    ("further state", (0, 9, Available, 1), (0, 9, Acknowledged, 1), &[(0, 9, Acknowledged, 1)]),
+    ("fewer deliveries", (0, 9, Available, 3), (0, 9, Acknowledged, 1), &[(0, 9, Available, 3)]),
+    ("its start", (0, 9, Available, 1), (0, 5, Archived, 1), &[(0, 5, Archived, 1), (6, 9, Available, 1)]),
+    (
+        "its middle",
+        (0, 9, Available, 1),
+        (3, 5, Acknowledged, 1),
+        &[(0, 2, Available, 1), (3, 5, Acknowledged, 1), (6, 9, Available, 1)],
+    ),
+    ("its middle, but weaker", (0, 9, Archived, 2), (3, 5, Available, 1), &[(0, 9, Archived, 2)]),
+    ("its end", (0, 9, Available, 1), (5, 9, Available, 2), &[(0, 4, Available, 1), (5, 9, Available, 2)]),
+    ("beyond it", (0, 9, Available, 1), (5, 15, Available, 2), &[(0, 4, Available, 1), (5, 15, Available, 2)]),
+    (
+        "beyond it, but weaker",
+        (0, 9, Available, 3),
+        (5, 15, Available, 2),
+        &[(0, 9, Available, 3), (10, 15, Available, 2)],
+    ),
+    ("next to it, alike", (0, 9, Available, 1), (10, 15, Available, 1), &[(0, 15, Available, 1)]),
+];
+
 #[test]
 fn batches_combine_as_kafka_combines_them() {
-    let cases: [(&str, Batches<'_>, Batches<'_>, Batches<'_>); 12] = [
-        (
-            "the same",
-            &[batch(100, 110, Available, 1)],
-            &[batch(100, 110, Available, 1)],
-            &[batch(100, 110, Available, 1)],
-        ),
-        (
-            "more deliveries",
-            &[batch(100, 110, Available, 1)],
-            &[batch(100, 110, Available, 2)],
-            &[batch(100, 110, Available, 2)],
-        ),
-        (
-            "further state",
-            &[batch(100, 110, Available, 1)],
-            &[batch(100, 110, Acknowledged, 1)],
-            &[batch(100, 110, Acknowledged, 1)],
-        ),
-        (
-            "fewer deliveries",
-            &[batch(100, 110, Available, 3)],
-            &[batch(100, 110, Acknowledged, 1)],
-            &[batch(100, 110, Available, 3)],
-        ),
-        (
-            "the start of it",
-            &[batch(100, 110, Available, 1)],
-            &[batch(100, 105, Archived, 1)],
-            &[batch(100, 105, Archived, 1), batch(106, 110, Available, 1)],
-        ),
-        (
-            "the middle",
-            &[batch(100, 110, Available, 1)],
-            &[batch(103, 105, Acknowledged, 1)],
-            &[batch(100, 102, Available, 1), batch(103, 105, Acknowledged, 1), batch(106, 110, Available, 1)],
-        ),
-        (
-            "the middle, but weaker",
-            &[batch(100, 110, Archived, 2)],
-            &[batch(103, 105, Available, 1)],
-            &[batch(100, 110, Archived, 2)],
-        ),
-        (
-            "the end of it",
-            &[batch(100, 110, Available, 1)],
-            &[batch(105, 110, Available, 2)],
-            &[batch(100, 104, Available, 1), batch(105, 110, Available, 2)],
-        ),
-        (
-            "beyond it",
-            &[batch(100, 110, Available, 1)],
-            &[batch(105, 115, Available, 2)],
-            &[batch(100, 104, Available, 1), batch(105, 115, Available, 2)],
-        ),
-        (
-            "beyond it, but weaker",
-            &[batch(100, 110, Available, 3)],
-            &[batch(105, 115, Available, 2)],
-            &[batch(100, 110, Available, 3), batch(111, 115, Available, 2)],
-        ),
-        (
-            "next to it, alike",
-            &[batch(100, 110, Available, 1)],
-            &[batch(111, 115, Available, 1)],
-            &[batch(100, 115, Available, 1)],
-        ),
-        (
-            "many at once",
-            &[batch(100, 110, Available, 1), batch(121, 130, Available, 1)],
-            &[batch(95, 140, Available, 2)],
-            &[batch(95, 140, Available, 2)],
-        ),
-    ];
-    for (case, so_far, new, expected) in cases {
-        assert_eq!(merged(0, &[so_far, new]), expected, "{case}");
-        assert_eq!(merged(0, &[new, so_far]), expected, "{case}, the other way round");
+    let batch = |&(first, last, fate, count): &Listed| batch(first, last, fate, count);
+    for (case, so_far, new, expected) in &COMBINED {
+        let expected: Vec<StateBatch> = expected.iter().map(batch).collect();
+        assert_eq!(merged(0, &[&[batch(so_far)], &[batch(new)]]), expected, "{case}");
+        assert_eq!(merged(0, &[&[batch(new)], &[batch(so_far)]]), expected, "{case}, the other way round");
     }
 }
 
