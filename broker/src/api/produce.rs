@@ -29,13 +29,12 @@ use catena_storage::{AppendError, AppendOrigin, Appended, PartitionLog, Topic};
 use kafka_protocol::protocol::StrBytes;
 use tokio::time::Instant;
 
-use super::produce_wait::{Ticket, Wait, answered, want};
+use super::produce_wait::{Counts, Ticket, Waiting, answered, want};
 use super::record_errors;
 use crate::broker::{Broker, RequestContext};
 use crate::control::intake::{self, Refused};
 use crate::errors;
 use crate::fleet::{self, owner::Fleet};
-use crate::rollout::arms::Seat;
 use crate::topics::name;
 
 /// Codec id of zstd, and the version since which it is allowed.
@@ -68,22 +67,20 @@ pub fn start(
     request: ProduceRequest,
 ) -> impl Future<Output = Outcome> + Send + 'static {
     let acks = request.acks;
-    let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let begun = Instant::now();
+    let deadline = begun + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let mut batch = Batch { broker, context, now_ms: broker.now_ms(), acks, begun, tickets: Vec::new() };
     let responses = request.topic_data.into_iter().enumerate().map(|(at, topic)| batch.topic(at, topic)).collect();
-    let tickets = batch.tickets;
+    let waiting = Waiting::begin(batch.tickets, begun, deadline);
     async move {
         let mut response = ProduceResponse { responses, ..ProduceResponse::default() };
         if acks == NONE {
             return if has_error(&response) { Outcome::Close } else { Outcome::Silent };
         }
-        for Ticket { topic, partition, wait } in tickets {
-            if let Err((error, why)) = wait.until(deadline).await {
-                let answer = &mut response.responses[topic].partition_responses[partition];
-                answer.error_code = error.code();
-                answer.error_message = why.map(StrBytes::from_string);
-            }
+        for ((topic, partition), error, why) in waiting.failed(deadline).await {
+            let answer = &mut response.responses[topic].partition_responses[partition];
+            answer.error_code = error.code();
+            answer.error_message = why.map(StrBytes::from_string);
         }
         Outcome::Respond(response)
     }
@@ -145,7 +142,9 @@ impl Batch<'_> {
             let bytes = records.len();
             let result = self.append(target.as_ref(), index, records);
             answers.push(match result {
-                Ok(appended) => self.appended((at, answers.len()), index, appended, seat.map(|seat| (seat, bytes))),
+                Ok(appended) => {
+                    self.appended((at, answers.len()), index, appended, seat.map(|seat| Counts { seat, bytes }))
+                }
                 Err(refusal) => {
                     seat.inspect(|seat| seat.answered(answered(true, self.begun, 0)));
                     refused(topic, index, &refusal)
@@ -209,30 +208,24 @@ impl Batch<'_> {
 
     fn appended(
         &mut self,
-        (topic, partition): (usize, usize),
+        place: (usize, usize),
         index: i32,
         appended: Appended,
-        seat: Option<(Seat, usize)>,
+        counts: Option<Counts>,
     ) -> PartitionProduceResponse {
-        let answer = PartitionProduceResponse {
+        let waits = self.acks == ALL || (self.acks == LEADER && !appended.crash_safe);
+        if waits {
+            self.tickets.push(Ticket { place, commit: appended.commit, counts });
+        } else if let Some(Counts { seat, bytes }) = counts {
+            seat.answered(answered(false, self.begun, bytes));
+        }
+        PartitionProduceResponse {
             index,
             base_offset: appended.base_offset,
             log_append_time_ms: appended.log_append_time_ms.unwrap_or(UNKNOWN),
             log_start_offset: appended.log_start,
             ..PartitionProduceResponse::default()
-        };
-        let waits = self.acks == ALL || (self.acks == LEADER && !appended.crash_safe);
-        let wait = match seat {
-            Some((seat, bytes)) if waits => Wait::timed(appended.commit, seat, self.begun, bytes),
-            Some((seat, bytes)) => {
-                seat.answered(answered(false, self.begun, bytes));
-                return answer;
-            }
-            None if waits => Wait::Here(appended.commit),
-            None => return answer,
-        };
-        self.tickets.push(Ticket { topic, partition, wait });
-        answer
+        }
     }
 }
 

@@ -78,11 +78,11 @@ impl Tally {
     /// Counts a request of the unit at `place`.
     pub fn answered(&self, place: u32, answered: Answered) {
         self.sign(place);
-        self.bytes.fetch_add(answered.bytes as u64, Ordering::Relaxed);
+        add(&self.bytes, answered.bytes as u64);
         let Some(api) = usize::try_from(answered.key).ok().and_then(|key| self.apis.get(key)) else { return };
         let api = api.get_or_init(Box::default);
         api.requests.fetch_add(1, Ordering::Relaxed);
-        api.errors.fetch_add(u64::from(answered.failed), Ordering::Relaxed);
+        add(&api.errors, u64::from(answered.failed));
         if let Some(took) = answered.took {
             api.latency[bucket(took)].fetch_add(1, Ordering::Relaxed);
         }
@@ -135,6 +135,13 @@ impl ApiTally {
             (count > 0).then(|| (middle(at as u64), count))
         });
         Requests { requests, errors, latency: taken.collect() }
+    }
+}
+
+/// Nothing costs nothing: the line stays with whoever has it.
+fn add(counter: &AtomicU64, more: u64) {
+    if more > 0 {
+        counter.fetch_add(more, Ordering::Relaxed);
     }
 }
 

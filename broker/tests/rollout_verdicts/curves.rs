@@ -27,26 +27,42 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/rollouts")
 }
 
-/// Lives all lives that are not in the table yet, those of the required points first, and draws the pictures. `RUNS` of
-/// each required point, a fifth of that of the others.
+/// Lives `RUNS` lives of each point that has fewer in the table, and draws the pictures: the required points first, then those that
+/// have the fewest.
 pub fn simulate_all() {
     let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(1_000);
     fs::create_dir_all(folder()).expect("a folder");
     let mut table = fs::read_to_string(folder().join("simulation.tsv")).unwrap_or(format!("{HEAD}\n"));
     let mut points = points();
-    points.retain(|(curve, series, x, ..)| !table.contains(&format!("\n{curve}\t{series}\t{x}\t")));
-    points.sort_by_key(|(.., required)| !required);
-    for (curve, series, x, scenario, required) in points {
+    points.retain(|(curve, series, x, ..)| runs_of(&table, &key(curve, series, *x)) < runs);
+    points.sort_by_key(|(curve, series, x, _, required)| (!required, runs_of(&table, &key(curve, series, *x))));
+    for (curve, series, x, scenario, _) in points {
         let began = Instant::now();
-        let runs = if required { runs } else { runs / 5 };
         let ends = simulate(&usual_plan(), scenario, runs, 1_000_000);
         let row = row(curve, &series, x, scenario, &ends);
         println!("{row}\t({} s)", began.elapsed().as_secs());
-        table.push_str(&row);
-        table.push('\n');
+        put(&mut table, &key(curve, &series, x), &row);
         fs::write(folder().join("simulation.tsv"), &table).expect("the table");
     }
     draw_stale_pictures();
+}
+
+fn key(curve: &str, series: &str, x: f64) -> String {
+    format!("{curve}\t{series}\t{x}\t")
+}
+
+/// How many lives the table has of a point.
+fn runs_of(table: &str, key: &str) -> u64 {
+    let row = table.lines().find_map(|line| line.strip_prefix(key));
+    row.and_then(|row| row.split('\t').next()?.parse().ok()).unwrap_or(0)
+}
+
+/// In the place of the row that the point has, or at the end.
+fn put(table: &mut String, key: &str, row: &str) {
+    match table.lines().find(|line| line.starts_with(key)).map(str::to_owned) {
+        Some(old) => *table = table.replace(&format!("{old}\n"), &format!("{row}\n")),
+        None => *table = format!("{table}{row}\n"),
+    }
 }
 
 /// Draws the pictures that are not those of the table, and gives their names.
@@ -64,7 +80,8 @@ fn row(curve: &str, series: &str, x: f64, scenario: Scenario, ends: &Ends) -> St
     let percent = |count: u64| 100.0 * count as f64 / ends.runs() as f64;
     let requests = ends.seconds_of(0.5) as f64 * scenario.rate * scenario.share / 100.0;
     format!(
-        "{curve}\t{series}\t{x}\t{}\t{:.1}\t{:.1}\t{:.1}\t{:.1}\t{}\t{}\t{requests:.0}",
+        "{}{}\t{:.1}\t{:.1}\t{:.1}\t{:.1}\t{}\t{}\t{requests:.0}",
+        key(curve, series, x),
         ends.runs(),
         percent(ends.approved),
         percent(ends.rejected),
@@ -78,7 +95,7 @@ fn row(curve: &str, series: &str, x: f64, scenario: Scenario, ends: &Ends) -> St
 type Point = (&'static str, String, f64, Scenario, bool);
 
 fn points() -> Vec<Point> {
-    let mut points = Vec::new();
+    let mut points: Vec<Point> = equal_by_samples().chain(equal_by_clients()).collect();
     for (noise, base) in [("calm", CALM), ("rough", ROUGH)] {
         for (share, rate) in [(1.0, 10_000.0), (10.0, 2_000.0), (50.0, 2_000.0)] {
             let series = format!("{noise}, share {share} %, {} canary requests/s", rate * share / 100.0);
@@ -99,8 +116,6 @@ fn points() -> Vec<Point> {
             }
         }
     }
-    points.extend(equal_by_samples());
-    points.extend(equal_by_clients());
     points
 }
 

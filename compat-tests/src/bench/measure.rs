@@ -69,10 +69,6 @@ pub enum Measure {
     ConfigEffect,
     /// Process start after `kill -9` to first acknowledged record, with so many records of configuration.
     ConfigStart(i32),
-    /// Produce while so many rollouts run: CPU-seconds per GiB.
-    RolloutsProduceCpu(i32),
-    /// Consume while so many rollouts run: CPU-seconds per GiB.
-    RolloutsConsumeCpu(i32),
 }
 
 /// A figure of one round.
@@ -121,10 +117,6 @@ impl Measure {
         if let Self::ConfigStart(n) = self {
             return (format!("restart, {n} records of configuration"), "ms");
         }
-        if let Self::RolloutsProduceCpu(n) | Self::RolloutsConsumeCpu(n) = self {
-            let (what, unit) = self.title_of_kind();
-            return (format!("{what} with {n} rollouts, CPU"), unit);
-        }
         let (title, unit) = self.title_of_kind();
         (title.to_owned(), unit)
     }
@@ -160,8 +152,6 @@ impl Measure {
             Self::LoadedResident => ("resident memory, after load", "MiB"),
             Self::ConfigEffect => ("change of a setting to its effect, slowest", "ms"),
             Self::ConfigStart(_) => ("", "ms"),
-            Self::RolloutsProduceCpu(_) => ("produce 1 KiB", "s/GiB"),
-            Self::RolloutsConsumeCpu(_) => ("consume, warm", "s/GiB"),
             Self::LoadedAnonymous => ("the same without mapped files, after load", "MiB"),
         }
     }
@@ -170,7 +160,6 @@ impl Measure {
     fn short_title(self) -> String {
         match self {
             Self::ProduceRate(n) | Self::ProduceP99(n) => format!("{n} partitions"),
-            Self::RolloutsProduceCpu(n) | Self::RolloutsConsumeCpu(n) => format!("{n} rollouts"),
             _ => self.title().0,
         }
     }
@@ -194,8 +183,6 @@ impl Measure {
             Self::Start => vec![at_most(50.0, Against::Number)],
             Self::IdleResident => vec![at_most(20.0, Against::Number)],
             Self::ConfigEffect => vec![at_most(50.0, Against::Number)],
-            Self::RolloutsProduceCpu(1 | 10) => vec![at_most(1.01, Against::Own(Self::RolloutsProduceCpu(0)))],
-            Self::RolloutsConsumeCpu(1 | 10) => vec![at_most(1.01, Against::Own(Self::RolloutsConsumeCpu(0)))],
             _ => Vec::new(),
         }
     }

@@ -11,15 +11,18 @@
 //! | [`load`] | the load generator for produce requests |
 //! | [`ceiling`] | the program that only receives, writes and answers |
 //! | [`system`] | what is under load: start, stop, kill, data folder removed at the end |
-//! | [`usage`], [`disk`] | CPU time and memory of a process; the page cache, an idle disk |
+//! | [`usage`], [`counters`], [`disk`] | CPU time and memory of a process; instructions; the page cache, an idle disk |
+//! | [`paired`] | small differences out of noise |
 //! | [`measure`], [`report`] | the table's rows and their goals; medians, ratios, markdown |
 //! | [`profile`] | `perf` while something is measured |
 //! | [`run`] | the order of things |
 
 pub mod ceiling;
+pub mod counters;
 pub mod disk;
 pub mod load;
 pub mod measure;
+pub mod paired;
 pub mod parts;
 pub mod profile;
 pub mod report;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::disk;
 use super::measure::Sample;
 use super::profile::Profile;
-use super::report::Samples;
+use super::report::{RolloutCost, Samples};
 use super::settings::{Settings, Sizes};
 use super::system::System;
 use crate::wire::Result;
@@ -17,16 +17,26 @@ use crate::wire::Result;
 ///
 /// # Errors
 /// A message for the user, of the first measurement that failed: one that fails is no measurement.
-pub fn run(settings: &Settings) -> std::result::Result<Samples, String> {
-    let mut samples = Samples::new();
+pub fn run(settings: &Settings) -> std::result::Result<Measured, String> {
+    let mut measured = Measured::default();
     for part in &settings.parts {
         for system in settings.systems.iter().filter(|system| part.concerns(**system)) {
             let mut bench = Bench::new(*system, settings);
             part.run(&mut bench).map_err(|error| format!("{system}, {}: {error}", part.name()))?;
-            samples.entry(*system).or_default().extend(bench.samples);
+            measured.samples.entry(*system).or_default().extend(bench.samples);
+            measured.rollouts.extend(bench.rollouts);
         }
     }
-    Ok(samples)
+    Ok(measured)
+}
+
+/// All that was measured.
+#[derive(Debug, Default)]
+pub struct Measured {
+    /// Figures of every round.
+    pub samples: Samples,
+    /// What rollouts cost.
+    pub rollouts: Vec<RolloutCost>,
 }
 
 /// What a part works with, and where it puts its figures.
@@ -42,12 +52,14 @@ pub struct Bench {
     pub profiles: Option<PathBuf>,
     /// The figures.
     pub samples: Vec<Sample>,
+    /// What rollouts cost.
+    pub rollouts: Vec<RolloutCost>,
 }
 
 impl Bench {
     fn new(system: System, settings: &Settings) -> Self {
         let (sizes, profiles) = (settings.sizes.clone(), settings.profiles.clone());
-        Self { system, rounds: settings.rounds, sizes, profiles, samples: Vec::new() }
+        Self { system, rounds: settings.rounds, sizes, profiles, samples: Vec::new(), rollouts: Vec::new() }
     }
 
     /// Keeps the figures of a round and shows them.

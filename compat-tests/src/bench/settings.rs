@@ -24,6 +24,8 @@ SIZES, each with a default:
   --partitions N,N  of the part `partitions`
   --seconds N       how long the fixed rate of the part `latency` lasts
   --cold-mib N      MiB that a round of the part `cold` reads from the disk
+  --paired-seconds N
+                    how long each load of the part `rollouts` lasts (default 180)
   --restart-gib N,N GiB of data of the part `restart`; what does not fit on the disk is left out
 
 PARTS, each with brokers of its own:
@@ -73,6 +75,8 @@ pub struct Sizes {
     pub restart_mib: Vec<u64>,
     /// Records of configuration that a start finds.
     pub config_records: i32,
+    /// How long no, one and ten rollouts take turns under each load.
+    pub paired: Duration,
 }
 
 impl Default for Sizes {
@@ -90,6 +94,7 @@ impl Default for Sizes {
             settle: Duration::from_secs(20),
             restart_mib: vec![1 << 10, 10 << 10, 40 << 10],
             config_records: 100_000,
+            paired: Duration::from_secs(180),
         }
     }
 }
@@ -110,6 +115,7 @@ impl Sizes {
             settle: Duration::from_millis(100),
             restart_mib: vec![32, 64],
             config_records: 2_000,
+            paired: Duration::from_secs(5),
         }
     }
 }
@@ -159,6 +165,7 @@ impl Settings {
             "--warm-up-mib" => sizes.warm_up = positive(value)? << 20,
             "--partitions" => sizes.partitions = list(value, |n| n.parse().ok().filter(|n| *n > 0))?,
             "--seconds" => sizes.rate_duration = Duration::from_secs(positive(value)?),
+            "--paired-seconds" => sizes.paired = Duration::from_secs(positive(value)?),
             "--cold-mib" => sizes.cold = positive(value)? << 20,
             "--restart-gib" => sizes.restart_mib = list(value, |n| positive(n).ok().map(|gib| gib << 10))?,
             _ => return Err("no such option".to_owned()),

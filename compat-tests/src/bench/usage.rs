@@ -3,7 +3,10 @@
 //! What must always hold: CPU time is that of all threads, the ended ones included, in user and kernel mode; the work
 //! that the kernel does for a process in threads of its own (write-back) is in neither broker's figure.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// Ticks per second of `/proc/PID/stat`; fixed for user space on every Linux platform.
@@ -26,9 +29,34 @@ pub fn cpu(pid: u32) -> Duration {
 
 /// CPU time the calling thread has used so far.
 pub fn thread_cpu() -> Duration {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or(0))
+    schedstat(Path::new("/proc/thread-self")).unwrap_or_default()
+}
+
+/// CPU time of every thread that a process has, to the nanosecond.
+#[derive(Debug, Clone, Default)]
+pub struct ThreadsCpu(BTreeMap<OsString, Duration>);
+
+impl ThreadsCpu {
+    /// What was used so far.
+    pub fn of(pid: u32) -> Self {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap_or_else(|e| panic!("process {pid}: {e}"));
+        let of = |task: fs::DirEntry| Some((task.file_name(), schedstat(&task.path())?));
+        Self(tasks.flatten().filter_map(of).collect())
+    }
+
+    /// What was used since `before`, but not what a thread used that ended in between.
+    pub fn since(&self, before: &Self) -> Duration {
+        let more = |(thread, now): (&OsString, &Duration)| {
+            now.saturating_sub(before.0.get(thread).copied().unwrap_or_default())
+        };
+        self.0.iter().map(more).sum()
+    }
+}
+
+/// The CPU time of a thread, by its folder; nothing when it is gone.
+fn schedstat(thread: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(thread.join("schedstat")).ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Bytes that were read from the disk on behalf of the process, page faults included.
@@ -82,6 +110,14 @@ mod tests {
             assert!(begin.elapsed() < Duration::from_secs(30));
         }
         let _ = disk_reads(std::process::id());
+    }
+
+    #[test]
+    fn the_threads_of_a_process_use_what_one_of_them_uses() {
+        let (before, mine) = (ThreadsCpu::of(std::process::id()), thread_cpu());
+        while thread_cpu() - mine < Duration::from_millis(10) {}
+        let since = ThreadsCpu::of(std::process::id()).since(&before);
+        assert!(since >= Duration::from_millis(9), "{since:?}");
     }
 
     #[test]

@@ -20,7 +20,9 @@ fn measure(settings: Option<Settings>) -> Result<(), String> {
         print!("{}", help());
         return Ok(());
     };
-    let table = report::table(&run::run(&settings)?);
-    println!("{table}");
-    settings.out.as_ref().map_or(Ok(()), |path| report::write(path, &table))
+    for table in report::tables(&run::run(&settings)?) {
+        println!("{table}");
+        settings.out.as_ref().map_or(Ok(()), |path| table.write(path))?;
+    }
+    Ok(())
 }

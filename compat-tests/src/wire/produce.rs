@@ -38,13 +38,18 @@ pub struct ProduceFrame {
 impl ProduceFrame {
     /// Puts `(partition, batch)` pairs into one request.
     pub fn build(topic: &Topic, header: ProduceHeader, batches: &[(i32, &[u8])]) -> Self {
+        Self::build_as(CLIENT_ID, topic, header, batches)
+    }
+
+    /// The same, of a client that calls itself `client_id`.
+    pub fn build_as(client_id: &str, topic: &Topic, header: ProduceHeader, batches: &[(i32, &[u8])]) -> Self {
         let mut bytes = Vec::with_capacity(128 + batches.iter().map(|(_, batch)| batch.len() + 16).sum::<usize>());
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&ProduceRequest::KEY.to_be_bytes());
         bytes.extend_from_slice(&VERSION.to_be_bytes());
         bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(&(CLIENT_ID.len() as i16).to_be_bytes());
-        bytes.extend_from_slice(CLIENT_ID.as_bytes());
+        bytes.extend_from_slice(&(client_id.len() as i16).to_be_bytes());
+        bytes.extend_from_slice(client_id.as_bytes());
         bytes.extend_from_slice(&[0, 0]);
         bytes.extend_from_slice(&header.acks.to_be_bytes());
         bytes.extend_from_slice(&header.timeout_ms.to_be_bytes());

@@ -10,7 +10,6 @@
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -18,7 +17,7 @@ use rustix::event::{Timespec, epoll};
 
 use super::frames::Frames;
 use super::lane::Lane;
-use super::{Outcome, Pace, Shape, histogram};
+use super::{Outcome, Pace, Progress, Shape, histogram};
 use crate::bench::system::Running;
 use crate::bench::usage;
 use crate::wire::{Result, invalid};
@@ -40,8 +39,8 @@ pub struct Job<'a> {
     pub requests: u64,
     /// unless this ends before.
     pub limit: Duration,
-    /// Ends the job early.
-    pub stop: &'a AtomicBool,
+    /// What was done so far; others may look, and end the job early.
+    pub progress: &'a Progress,
 }
 
 /// Sends about `bytes` of record batches as fast as they are acknowledged, however long that takes.
@@ -58,7 +57,7 @@ pub fn run(broker: &Running, frames: &Frames, shape: Shape, bytes: u64) -> Resul
 /// Of a socket, or the first error code.
 pub fn run_within(broker: &Running, frames: &Frames, shape: Shape, bytes: u64, limit: Duration) -> Result<Outcome> {
     let requests = frames.requests_for(bytes);
-    run_job(broker, Job { frames, shape, pace: Pace::Full, requests, limit, stop: &AtomicBool::new(false) })
+    run_job(broker, Job { frames, shape, pace: Pace::Full, requests, limit, progress: &Progress::default() })
 }
 
 /// Does `job` and accounts for it.
@@ -129,11 +128,12 @@ impl<'a> Engine<'a> {
 
     /// Reads and sends until the socket has nothing more to give or take, as edge-triggered events ask for.
     fn serve(&mut self, index: usize) -> Result<()> {
-        let Self { lanes, strict, answered, bytes, acknowledged, .. } = self;
+        let Self { job, lanes, strict, answered, bytes, acknowledged, .. } = self;
         let now = Instant::now();
         lanes[index].receive(*strict, |answer| {
             *answered += 1;
             *bytes += answer.bytes;
+            job.progress.add(answer.bytes);
             acknowledged.saturating_record((now.saturating_duration_since(answer.due).as_nanos() as u64).max(1));
         })?;
         self.fill(index)
@@ -158,7 +158,7 @@ impl<'a> Engine<'a> {
     }
 
     fn hand_out(&mut self, index: usize, due: Instant) {
-        self.lanes[index].push(self.job.frames.get(self.handed_out as usize), due);
+        self.lanes[index].push(self.job.frames.get(index, self.handed_out as usize), due);
         self.handed_out += 1;
     }
 
@@ -173,12 +173,11 @@ impl<'a> Engine<'a> {
     }
 
     fn is_exhausted(&self) -> bool {
-        self.handed_out >= self.job.requests
-            || self.job.stop.load(Ordering::Relaxed)
-            || self.begin.elapsed() >= self.job.limit
+        self.handed_out >= self.job.requests || self.job.progress.is_stopped() || self.begin.elapsed() >= self.job.limit
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
+/// A duration as system calls take it.
+pub fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }

@@ -21,12 +21,14 @@ const CORRELATION_AT: usize = 8;
 /// From this size on `sendfile` is cheaper than a copy.
 const SENDFILE_BYTES: usize = 32 << 10;
 
-/// All frames of a load: together they have one batch for each partition.
+/// All frames of a load: those of a client have, together, one batch for each partition.
 #[derive(Debug)]
 pub struct Frames {
     bytes: Vec<u8>,
     memory: File,
     frames: Vec<Frame>,
+    /// How many clients there are; each has as many frames.
+    clients: usize,
     /// Record-batch bytes of all frames together.
     batch_bytes: u64,
 }
@@ -48,11 +50,21 @@ impl Frames {
     /// # Errors
     /// When the system has no memory file.
     pub fn build(topic: &Topic, shape: Shape) -> Result<Self> {
+        Self::build_for(topic, shape, &["wire".to_owned()])
+    }
+
+    /// The same for each of some clients, by what they call themselves.
+    ///
+    /// # Errors
+    /// When the system has no memory file.
+    pub fn build_for(topic: &Topic, shape: Shape, clients: &[String]) -> Result<Self> {
         let (batch, _) = batch(shape);
         let (mut bytes, mut frames) = (Vec::new(), Vec::new());
-        for partitions in topic.all().chunks(shape.batches_per_request) {
+        let partitions = topic.all();
+        let requests = || partitions.chunks(shape.batches_per_request);
+        for (client, partitions) in clients.iter().flat_map(|client| requests().map(move |chunk| (client, chunk))) {
             let batches: Vec<(i32, &[u8])> = partitions.iter().map(|partition| (*partition, &batch[..])).collect();
-            let frame = ProduceFrame::build(topic, ProduceHeader::default(), &batches);
+            let frame = ProduceFrame::build_as(client, topic, ProduceHeader::default(), &batches);
             let (at, len) = (bytes.len(), frame.bytes().len());
             bytes.extend_from_slice(frame.bytes());
             frames.push(Frame { at, len, batches: batches.len(), batch_bytes: frame.batch_bytes() as u64 });
@@ -60,17 +72,13 @@ impl Frames {
         let mut memory = File::from(memfd_create("frames", MemfdFlags::CLOEXEC)?);
         memory.write_all(&bytes)?;
         let batch_bytes = frames.iter().map(|frame| frame.batch_bytes).sum();
-        Ok(Self { bytes, memory, frames, batch_bytes })
+        Ok(Self { bytes, memory, frames, clients: clients.len(), batch_bytes })
     }
 
-    /// The frame of the `turn`th request.
-    pub fn get(&self, turn: usize) -> Frame {
-        self.frames[turn % self.frames.len()]
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.frames.len()
+    /// The frame of the `turn`th request, if it goes over connection `lane`.
+    pub fn get(&self, lane: usize, turn: usize) -> Frame {
+        let each = self.frames.len() / self.clients;
+        self.frames[lane % self.clients * each + turn % each]
     }
 
     /// Requests that carry about so many bytes of batches, but one of each frame at least.
@@ -167,7 +175,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut other, _) = listener.accept().unwrap();
-        let frame = frames.get(turn);
+        let frame = frames.get(0, turn);
         let reader = std::thread::spawn(move || {
             let mut received = vec![0; frame.len()];
             other.read_exact(&mut received).map(|()| received)

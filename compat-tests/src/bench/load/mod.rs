@@ -16,6 +16,7 @@ pub mod frames;
 mod lane;
 mod reply;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -47,6 +48,42 @@ pub enum Pace {
     Full,
     /// So many per second over all connections, answered or not.
     Fixed(u32),
+}
+
+/// What a load has done so far, for those who look while it runs.
+#[derive(Debug, Default)]
+pub struct Progress {
+    requests: AtomicU64,
+    bytes: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Progress {
+    /// Counts a request and its record-batch bytes.
+    pub fn add(&self, bytes: u64) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Requests answered.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Record-batch bytes of them.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Ends the load: what is in flight is still answered.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
 }
 
 /// What a load did.

@@ -9,13 +9,12 @@
 //! What must always hold: a round's topic was not touched by this process before. The consumer's CPU is all that the broker took
 //! while it read, without what the producers alone took in the same time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::consume::{self, Consumed};
 use super::{LARGE, PARTITIONS, start_with_topic};
 use crate::bench::load::frames::{Frames, batch};
-use crate::bench::load::{Outcome, Pace, Shape, engine, gib};
+use crate::bench::load::{Outcome, Pace, Progress, Shape, engine, gib};
 use crate::bench::measure::Measure;
 use crate::bench::run::Bench;
 use crate::bench::system::Running;
@@ -45,7 +44,7 @@ pub fn part(bench: &mut Bench) -> Result<()> {
 
 fn measure(bench: &mut Bench, running: &Running, paced: &Frames, cold: &Topic) -> Result<()> {
     disk::drop_cache(&running.data())?;
-    let alone = produce(running, paced, bench.sizes.alone, &AtomicBool::new(false))?;
+    let alone = produce(running, paced, bench.sizes.alone, &Progress::default())?;
     disk::settle(bench.sizes.settle)?;
     disk::drop_cache(&running.data())?;
     let reads_before = usage::disk_reads(running.pid());
@@ -66,17 +65,17 @@ fn measure(bench: &mut Bench, running: &Running, paced: &Frames, cold: &Topic) -
 
 /// Producers until the consumer is at its end.
 fn beside(running: &Running, paced: &Frames, cold: &Topic) -> Result<(Outcome, Consumed)> {
-    let stop = AtomicBool::new(false);
+    let progress = Progress::default();
     std::thread::scope(|scope| {
-        let producers = scope.spawn(|| produce(running, paced, Duration::MAX, &stop));
+        let producers = scope.spawn(|| produce(running, paced, Duration::MAX, &progress));
         let consumed = consume::run(running, cold, 1);
-        stop.store(true, Ordering::Relaxed);
+        progress.stop();
         let produced = producers.join().unwrap_or_else(|_| Err(invalid("a panic")))?;
         Ok((produced, consumed?))
     })
 }
 
-fn produce(running: &Running, paced: &Frames, limit: Duration, stop: &AtomicBool) -> Result<Outcome> {
+fn produce(running: &Running, paced: &Frames, limit: Duration, progress: &Progress) -> Result<Outcome> {
     let pace = Pace::Fixed(REQUESTS_PER_SECOND);
-    engine::run_job(running, engine::Job { frames: paced, shape: PACED, pace, requests: u64::MAX, limit, stop })
+    engine::run_job(running, engine::Job { frames: paced, shape: PACED, pace, requests: u64::MAX, limit, progress })
 }

@@ -6,6 +6,7 @@ mod consume;
 mod latency;
 mod produce;
 mod restart;
+mod rollouts;
 mod start;
 
 use super::load::Shape;
@@ -92,7 +93,7 @@ impl Part {
             Self::Restart => "from a start after kill -9 to the first acknowledged record, by size of the data",
             Self::Start => "from a start with an empty folder to the first acknowledged record; idle memory",
             Self::Config => "from a change of a setting to its effect; start with many records of configuration",
-            Self::Rollouts => "produce and consume with no, one and ten rollouts",
+            Self::Rollouts => "what no, one and ten rollouts cost those who produce and fetch",
         }
     }
 
@@ -120,7 +121,7 @@ impl Part {
             Self::Restart => restart::part(bench),
             Self::Start => start::part(bench),
             Self::Config => config::part(bench),
-            Self::Rollouts => config::rollouts(bench),
+            Self::Rollouts => rollouts::part(bench),
         }
     }
 }

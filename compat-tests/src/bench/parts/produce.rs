@@ -12,7 +12,7 @@ use crate::bench::run::Bench;
 use crate::wire::Result;
 
 const SMALL: Shape = Shape { value_bytes: 100, ..LARGE };
-const SINGLE: Shape = Shape { batch_bytes: 0, batches_per_request: 1, connections: 50, ..LARGE };
+pub const SINGLE: Shape = Shape { batch_bytes: 0, batches_per_request: 1, connections: 50, ..LARGE };
 /// The load of small records moves less than that of large ones in the same time,
 const SMALL_PART: u64 = 2;
 /// and that of single ones much less.
