@@ -5,7 +5,7 @@
 //!    changes from block to block (the disk, a neighbour, the page cache) falls out.
 //! 3. The mean over the blocks has an interval by Student's t: blocks do not share a slot.
 //!
-//! What must always hold: pure; every block that was measured counts.
+//! What must always hold: pure; every block that is given counts.
 
 use rand::Rng;
 use rand::seq::SliceRandom;

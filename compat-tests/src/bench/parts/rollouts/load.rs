@@ -49,7 +49,7 @@ const PRODUCE: PacedLoad = PacedLoad {
 const PRODUCE_ONE: PacedLoad = PacedLoad {
     name: "produce a 1 KiB record",
     shape: Shape { connections: PRODUCERS, ..SINGLE },
-    requests_per_second: 30_000,
+    requests_per_second: 20_000,
     ..PRODUCE
 };
 const FETCH: PacedLoad = PacedLoad {

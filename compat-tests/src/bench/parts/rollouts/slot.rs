@@ -6,7 +6,7 @@ use crate::bench::counters::{Counters, Instructions};
 use crate::bench::load::Progress;
 use crate::bench::system::Running;
 use crate::bench::usage::ThreadsCpu;
-use crate::wire::{Result, invalid};
+use crate::wire::Result;
 
 /// From the switch to the slot: clients have sent their next request meanwhile.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -37,11 +37,11 @@ impl Slot {
     }
 }
 
-/// Waits until the switch is over, then measures; instructions too, if `counts`.
+/// Waits until the switch is over, then measures; instructions too, if `counts`. Nothing when no request was answered.
 ///
 /// # Errors
-/// Of `perf`, or when no request was answered.
-pub fn measure(running: &Running, progress: &Progress, counts: bool) -> Result<Slot> {
+/// Of `perf`.
+pub fn measure(running: &Running, progress: &Progress, counts: bool) -> Result<Option<Slot>> {
     let mut counters = counts.then(|| Counters::attach(running.pid())).transpose()?;
     std::thread::sleep(SETTLE);
     counters.as_mut().map_or(Ok(()), Counters::begin)?;
@@ -49,8 +49,5 @@ pub fn measure(running: &Running, progress: &Progress, counts: bool) -> Result<S
     std::thread::sleep(SLOT);
     let (requests, cpu) = (progress.requests() - before, ThreadsCpu::of(running.pid()).since(&cpu_before));
     let instructions = counters.map(Counters::end).transpose()?;
-    if requests == 0 {
-        return Err(invalid("no request was answered in a slot"));
-    }
-    Ok(Slot { cpu, instructions, requests })
+    Ok((requests > 0).then_some(Slot { cpu, instructions, requests }))
 }
