@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::{Broker, program, runtime};
 
-const START_DEADLINE: Duration = Duration::from_secs(30);
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
+const START_DEADLINE: Duration = Duration::from_secs(120);
+const STOP_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How to start a broker: the defaults of the product, but for the listener (a free port) and the data folder.
 #[derive(Clone, Debug, Default)]

@@ -13,6 +13,7 @@
 //! | [`program`] | run a client program to its end; its results as JSON lines |
 //! | [`tools`] | Kafka's own command line tools, many calls in one virtual machine |
 //! | [`python`], [`go`], [`node`] | their programs, with pinned packages |
+//! | [`differential`] | the same question to both brokers, written as JSON |
 //! | [`damage`] | a byte on the disk that is not what was written |
 //! | [`clients`] | what client libraries of other languages must see |
 //! | [`wire`] | a raw client: own frames, prepared batches, pipelining, nonsense |
@@ -25,6 +26,7 @@ pub mod cache;
 pub mod catena;
 pub mod clients;
 pub mod damage;
+pub mod differential;
 pub mod go;
 pub mod java;
 pub mod kafka;

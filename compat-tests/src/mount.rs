@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long those who have files open may take to close them.
-const LET_GO_WITHIN: Duration = Duration::from_secs(20);
+const LET_GO_WITHIN: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
 /// `EXT4_IOC_SHUTDOWN` without flushing the journal: from now on nothing reaches the device.

@@ -12,7 +12,7 @@ use crate::java::Program;
 use crate::{maven, process};
 
 const HEAP_MIB: u32 = 256;
-const CALL_DEADLINE: Duration = Duration::from_secs(60);
+const CALL_DEADLINE: Duration = Duration::from_secs(180);
 const RETRY: Duration = Duration::from_millis(50);
 
 /// The class of each tool.

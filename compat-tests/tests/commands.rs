@@ -10,7 +10,7 @@ use compat_tests::tools::class::CONSOLE_CONSUMER;
 use compat_tests::wire::Connection;
 use compat_tests::{Broker, Catena, Kafka, Tools, java};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn catena(broker: &dyn Broker, line: &str) -> Output {
     let mut command = Command::new(binary());

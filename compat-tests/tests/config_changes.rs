@@ -2,7 +2,7 @@
 //! same key, what is there after `kill -9`, and what a logger's level does.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use compat_tests::Catena;
 use compat_tests::catena::Options;
@@ -13,6 +13,8 @@ use kafka_protocol::messages::{
     AlterConfigsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest, alter_configs_request,
 };
 use kafka_protocol::protocol::StrBytes;
+
+const SOON: Duration = Duration::from_secs(60);
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -180,18 +182,32 @@ fn what_was_changed_is_there_after_a_kill() {
     }
 }
 
+/// A connection, once the broker has done with the one before it, and has logged what there is to say of it.
+fn as_soon_as_there_is_room(catena: &Catena) -> Connection {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let mut connection = Connection::to(catena).expect("a connection");
+        if connection.api_versions().is_ok() {
+            return connection;
+        }
+        assert!(Instant::now() < deadline, "no room within {SOON:?}");
+    }
+}
+
 #[test]
 fn a_loggers_level_is_that_of_what_is_logged() {
     const LINE: &str = "the connection ends";
-    let (mut catena, mut connection) = started();
+    let mut catena = Catena::start(Options::new().set("max.connections.per.ip", 2));
+    let mut connection = Connection::to(&catena).expect("a connection");
     drop(Connection::to(&catena).expect("a connection"));
+    let second = as_soon_as_there_is_room(&catena);
     assert_eq!(set(&mut connection, LOGGER, "1", &[("catena_broker::net", "DEBUG")]), (OK, String::new()));
     assert_eq!(described(&mut connection, LOGGER, "1", "catena_broker::net"), ("DEBUG".to_owned(), 6));
     assert_eq!(described(&mut connection, LOGGER, "1", "catena_broker::groups"), ("INFO".to_owned(), 6));
     assert!(!catena.process().log().contains(LINE));
-    drop(Connection::to(&catena).expect("a connection"));
+    drop(second);
     let logged = |log: &str| log.contains(LINE).then_some(());
-    catena.process().wait_for_log(Duration::from_secs(10), logged).expect("a line");
+    catena.process().wait_for_log(SOON, logged).expect("a line");
     let unset = resource(LOGGER, "1", &[("catena_broker::net", DELETE, None)]);
     assert_eq!(alter(&mut connection, vec![unset]), [(OK, String::new())]);
     assert_eq!(described(&mut connection, LOGGER, "1", "catena_broker::net").0, "INFO");

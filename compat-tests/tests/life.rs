@@ -29,7 +29,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log.retention.check.interval.ms", "200"),
     ("log.initial.task.delay.ms", "200"),
 ];
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 const HEAP_MIB: u32 = 256;
 
 const BATCHES: i64 = 30;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use compat_tests::java::{self, Program};
 use compat_tests::{maven, program};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 const HEAP_MIB: u32 = 128;
 
 #[test]

@@ -9,7 +9,7 @@ use compat_tests::{Broker, Catena, Kafka, java};
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
-const COORDINATOR_WAIT: Duration = Duration::from_secs(30);
+const COORDINATOR_WAIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn kafka_answers_the_raw_client() {

@@ -64,7 +64,7 @@ public final class AdminSurvey {
 
     /** Kafka's brokers learn of changes a little later; waits until this one knows. */
     private void await(Callable<Boolean> condition) throws Exception {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
         while (!condition.call() && System.nanoTime() < deadline) {
             Thread.sleep(20);
         }

@@ -26,7 +26,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * where STATE is `none`, `second` or `both`, in this order; then the value of `cordoned.log.dirs`, for a broker whose settings change while it runs.
  */
 public final class Cordoned {
-    private static final long PATIENCE_NS = 30_000_000_000L;
+    private static final long PATIENCE_NS = 60_000_000_000L;
     private final Admin admin;
     private final String bootstrap;
     private final int node;

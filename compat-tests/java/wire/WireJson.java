@@ -57,7 +57,7 @@ public final class WireJson {
 
     private ObjectNode askUntil(JsonNode question) throws Exception {
         String expected = question.path("until").asText("");
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
         ObjectNode answer = ask(question);
         while (!JSON.writeValueAsString(answer).contains(expected) && System.nanoTime() < deadline) {
             Thread.sleep(20);

@@ -11,7 +11,7 @@ use crate::wire::Connection;
 use crate::wire::batch::BatchView;
 use crate::{Broker, program};
 
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 const VARIANTS: usize = 2 * CODECS.len();
 const PARTITIONS: usize = 3;

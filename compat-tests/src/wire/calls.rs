@@ -24,7 +24,7 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const CREATE_TIMEOUT_MS: i32 = 60_000;
 const POLL: Duration = Duration::from_millis(2);
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Kafka makes directories and files one after the other.
 const PATIENCE_PER_PARTITION: Duration = Duration::from_millis(50);
 

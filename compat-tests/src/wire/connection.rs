@@ -16,7 +16,7 @@ use crate::Broker;
 /// A frame that a test would ever expect is smaller than this.
 const MAX_FRAME: usize = 256 << 20;
 /// How long a read or write waits before the test is told that nothing came.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Name the tests give themselves.
 pub(super) const CLIENT_ID: &str = "wire";
 const OWN_NAME: StrBytes = StrBytes::from_static_str(CLIENT_ID);

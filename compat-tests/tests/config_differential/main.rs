@@ -6,21 +6,29 @@ mod differences;
 mod stage;
 mod verbs;
 
+use std::sync::{PoisonError, RwLock};
+
 use stage::assert_alike;
+
+/// Who changes the settings of the one Kafka that the tests of this file share is alone with it; what topics inherit stays as it is
+/// while others look.
+static SETTINGS_OF_BROKERS: RwLock<()> = RwLock::new(());
 
 #[test]
 fn topics_are_changed_alike() {
+    let _unchanged = SETTINGS_OF_BROKERS.read().unwrap_or_else(PoisonError::into_inner);
     assert_alike(&cases::topics::good());
 }
 
 #[test]
 fn topics_are_not_changed_alike() {
+    let _unchanged = SETTINGS_OF_BROKERS.read().unwrap_or_else(PoisonError::into_inner);
     assert_alike(&cases::topics::bad());
 }
 
-/// In one test, since the brokers' settings are shared by the tests of this file.
 #[test]
 fn brokers_are_changed_alike() {
+    let _alone = SETTINGS_OF_BROKERS.write().unwrap_or_else(PoisonError::into_inner);
     assert_alike(&[cases::brokers::good(), cases::brokers::bad(), cases::brokers::defaults()].concat());
 }
 
@@ -41,5 +49,6 @@ fn levels_of_loggers_are_changed_alike() {
 
 #[test]
 fn requests_are_read_alike() {
+    let _unchanged = SETTINGS_OF_BROKERS.read().unwrap_or_else(PoisonError::into_inner);
     assert_alike(&cases::requests::calls());
 }

@@ -1,13 +1,8 @@
 //! Asks both brokers the same, and compares.
 
-use std::time::Duration;
-
 use compat_tests::catena::Options;
-use compat_tests::java::Program;
-use compat_tests::{Broker, Catena, Kafka, java, maven, program};
+use compat_tests::{Broker, Catena, Kafka, differential, java};
 use serde_json::{Value, json};
-
-const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Asks both brokers and compares, question by question; all differences are told at once.
 pub fn assert_alike(questions: &[Value]) {
@@ -37,19 +32,8 @@ fn is_right(question: &Value, found: &Value, expected: &Value) -> bool {
 
 /// The answers of a broker, normalised, in the order of the questions.
 fn answers(broker: &dyn Broker, questions: &[Value]) -> Vec<Value> {
-    let wire = Program::compile("wire", maven::KAFKA_44);
-    let mut command = wire.command("WireJson", 256);
-    command.arg(broker.bootstrap());
-    let input: String = questions.iter().map(|question| format!("{question}\n")).collect();
-    let output = program::run_with_input(command, &input, DEADLINE).expect_success();
-    let answers = output.json_lines();
-    assert_eq!(answers.len(), questions.len(), "{output}");
     let named: String = questions.iter().map(Value::to_string).collect();
-    for (question, answer) in questions.iter().zip(&answers) {
-        let awaited = question["until"].as_str().unwrap_or_default();
-        assert!(answer.to_string().contains(awaited), "{} never says so: {question} {answer}", broker.name());
-    }
-    answers.into_iter().map(|answer| normal(only_own(answer, &named))).collect()
+    differential::answers(broker, questions).into_iter().map(|answer| normal(only_own(answer, &named))).collect()
 }
 
 /// Other tests have resources of their own on the shared Kafka; lists are compared as to those of these questions.

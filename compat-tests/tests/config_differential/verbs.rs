@@ -1,5 +1,6 @@
 //! Short words for the calls, so that a case reads as one line.
 
+use compat_tests::differential::{ask, until};
 use serde_json::{Value, json};
 
 /// Resource types of Kafka's `ConfigResource.Type`.
@@ -19,11 +20,6 @@ pub const SUBTRACT: i8 = 3;
 pub type Step<'a> = (&'a str, i8, Option<&'a str>);
 /// Resource type, name, steps.
 pub type Of<'a> = (i8, &'a str, &'a [Step<'a>]);
-
-/// A request: API as in Kafka's `ApiKeys`, version, body.
-pub fn ask(api: &str, version: i16, body: Value) -> Value {
-    json!({"api": api, "version": version, "body": body})
-}
 
 /// IncrementalAlterConfigs.
 pub fn change(version: i16, validate_only: bool, resources: &[Of]) -> Value {
@@ -95,11 +91,9 @@ pub fn describe(kind: i8, name: &str, keys: Option<&[&str]>) -> Value {
 /// later.
 pub fn shows(kind: i8, name: &str, settings: &[(&str, &str)]) -> Value {
     let keys: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
-    let mut question = describe(kind, name, Some(&keys));
-    if let Some((name, value)) = settings.last() {
-        question["until"] = json!(format!("\"name\":\"{name}\",\"value\":{},\"readOnly\"", json!(value)));
-    }
-    question
+    let question = describe(kind, name, Some(&keys));
+    let Some((name, value)) = settings.last() else { return question };
+    until(question, &format!("\"name\":\"{name}\",\"value\":{},\"readOnly\"", json!(value)))
 }
 
 /// ListConfigResources.

@@ -28,7 +28,7 @@ use ledger::Ledger;
 use member::Member;
 use producer::Producer;
 
-const VISIBLE_WITHIN: Duration = Duration::from_secs(30);
+const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
 const PRODUCERS: usize = 2;
 const PARTITIONS: usize = 3;
 const ROUNDS: u32 = 50;

@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::is_cut_off;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(2);
 const ASSIGNMENT: &[u8] = b"everything";
 

@@ -8,7 +8,7 @@ use compat_tests::java::{self, Program};
 use compat_tests::{Broker, Catena, Kafka, maven, program};
 
 const HEAP_MIB: u32 = 128;
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 const NODE: &str = "1";
 /// None, the second one, all; as values of `cordoned.log.dirs`, where `B` is the second directory.
 const STATES: [(&str, &str); 3] = [("none", ""), ("second", "B"), ("both", "*")];

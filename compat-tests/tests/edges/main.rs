@@ -21,7 +21,7 @@ use compat_tests::wire::batch::{BatchBuilder, now_ms};
 use compat_tests::wire::{Connection, Topic};
 
 /// How long a broker may take for what it does at once.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A batch of one record.
 fn one(value: &[u8]) -> Vec<u8> {

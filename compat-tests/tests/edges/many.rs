@@ -23,10 +23,10 @@ const IDLE_MEMORY_KIB: u64 = 64 << 10;
 const PARTITION_DISK_BYTES: u64 = 64 * 1024;
 /// And journal, catalog and snapshots of all of them so much.
 const STORE_DISK_BYTES: u64 = 16 << 20;
-/// What creating all partitions takes at most.
-const CREATE_MAX: Duration = Duration::from_secs(5);
-/// Ten times what a start after a kill takes on a quiet machine.
-const START_MAX: Duration = Duration::from_secs(5);
+/// What creating all partitions takes at most: much less than a flush of the disk for each.
+const CREATE_MAX: Duration = Duration::from_secs(15);
+/// What a start after a kill takes at most, on a busy machine too; likewise.
+const START_MAX: Duration = Duration::from_secs(15);
 
 #[test]
 fn ten_thousand_partitions_are_soon_made_written_read_and_there_after_a_kill() {

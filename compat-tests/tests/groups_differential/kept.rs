@@ -14,7 +14,7 @@ const OFFSETS_TOPIC: &str = "__consumer_offsets";
 const OFFSET: i16 = 1;
 const GROUP: i16 = 2;
 const COMPACT_SINCE: i16 = 4;
-const MARKER_WAIT: Duration = Duration::from_secs(20);
+const MARKER_WAIT: Duration = Duration::from_secs(60);
 
 /// What is kept of `group`, one line for each key.
 pub fn of(connection: &mut Connection, group: &str, ids: &mut Ids) -> Vec<String> {

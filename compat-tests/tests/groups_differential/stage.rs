@@ -15,7 +15,7 @@ use crate::canonical::{Canonical, Ids};
 use crate::kept;
 use crate::raw::{self, Body};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Topics that exist: two partitions, and one.

@@ -11,7 +11,7 @@ use crate::{Bench, on_both};
 
 on_both!(what_the_performance_tests_send_they_count, what_is_produced_verifiably_is_consumed_verifiably);
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 fn what_the_performance_tests_send_they_count(bench: &mut Bench) {
     bench.topic("perf", 3);

@@ -50,6 +50,8 @@ pub fn calls() -> Vec<Value> {
         vec![set("interval.ms", "5000"), set("interval.ms", "6000")],
     ];
     calls.extend(refused.iter().map(|steps| alter(CLIENT_METRICS, s, steps)));
+    // Some of them are taken.
+    calls.push(shows(CLIENT_METRICS, s, &[("metrics", &long)]));
     let back = check(CLIENT_METRICS, s, &[set("match", "client_id=(?<n>a)\\1")]);
     calls.push(differs(back, 40, "Illegal client matching pattern: client_id", BOUNDED_PATTERNS));
     calls.extend([
@@ -61,8 +63,8 @@ pub fn calls() -> Vec<Value> {
         replace(CLIENT_METRICS, s, &[("interval.ms", Some("7000"))]),
         shows(CLIENT_METRICS, s, &[("interval.ms", "7000")]),
         all(),
-        replace(CLIENT_METRICS, s, &[]),
         replace(CLIENT_METRICS, "odd name/ä", &[]),
+        replace(CLIENT_METRICS, s, &[]),
         shows(CLIENT_METRICS, s, &[("interval.ms", "300000")]),
         list(0, &[]),
     ]);

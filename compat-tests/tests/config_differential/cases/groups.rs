@@ -77,8 +77,8 @@ pub fn calls() -> Vec<Value> {
         replace(GROUP, "", &[("consumer.session.timeout.ms", Some("50000"))]),
         replace(GROUP, g, &[("consumer.session.timeout.ms", Some("46000"))]),
         shows(GROUP, g, &[("consumer.heartbeat.interval.ms", "5000"), ("consumer.session.timeout.ms", "46000")]),
-        alter(GROUP, g, &[delete("consumer.session.timeout.ms")]),
         alter(GROUP, "odd name/ä", &[delete("consumer.session.timeout.ms")]),
+        alter(GROUP, g, &[delete("consumer.session.timeout.ms")]),
         shows(GROUP, g, &[("consumer.session.timeout.ms", "45000")]),
         list(1, &[GROUP]),
     ]);

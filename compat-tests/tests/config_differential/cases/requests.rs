@@ -27,6 +27,7 @@ pub fn calls() -> Vec<Value> {
         replace_all(2, false, &[(LOGGER, "1", &[("root", Some("INFO"))]), (LOGGER, "", &[])]),
         change(1, false, &[(GROUP, &long, &[set("consumer.session.timeout.ms", "46000")])]),
         change(1, false, &[(CLIENT_METRICS, &long, &[set("interval.ms", "1000")])]),
+        shows(CLIENT_METRICS, &long, &[("interval.ms", "1000")]),
         list(0, &[]),
         list(1, &[TOPIC]),
         list(1, &[BROKER]),

@@ -66,7 +66,15 @@ pub fn bad() -> Vec<Value> {
     let t = "unchanged";
     let long = "x".repeat(32_767);
     let list = "0:1,".repeat(8_000);
-    let state = || describe(TOPIC, t, Some(&["retention.ms", "cleanup.policy", "max.compaction.lag.ms", "flush.ms"]));
+    // No policy at all is a policy: that change is made.
+    let state = || {
+        let unchanged = [
+            ("retention.ms", "60000"),
+            ("max.compaction.lag.ms", "9223372036854775807"),
+            ("flush.ms", "9223372036854775807"),
+        ];
+        shows(TOPIC, t, &[&unchanged[..], &[("cleanup.policy", "")]].concat())
+    };
     let mut calls = vec![
         topic(t, &[("retention.ms", "60000"), ("min.compaction.lag.ms", "1000")]),
         shows(TOPIC, t, &[("retention.ms", "60000")]),
