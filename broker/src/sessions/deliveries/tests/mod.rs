@@ -2,6 +2,7 @@
 
 mod ending;
 mod handing_out;
+mod kafka;
 mod model;
 mod partition;
 mod random;
