@@ -182,6 +182,9 @@ impl Deliveries {
     /// The log holds nothing there for anybody. Who holds such an offset will say so.
     fn mark_absent(&mut self, first: i64, last: i64) {
         let first = first.max(self.start);
+        if first > last {
+            return;
+        }
         let available: Vec<(i64, i64)> = self
             .runs
             .within(first, last)
@@ -191,9 +194,7 @@ impl Deliveries {
         for (first, last) in available {
             self.runs.set(first, last, Delivery::ABSENT);
         }
-        if first <= last {
-            self.extend_to(last + 1, Delivery::ABSENT);
-        }
+        self.extend_to(last + 1, Delivery::ABSENT);
     }
 }
 

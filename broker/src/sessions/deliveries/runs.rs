@@ -75,7 +75,7 @@ impl<T: Clone + PartialEq> Runs<T> {
     /// outside of the offsets there can be is cut off.
     pub fn set(&mut self, first: i64, last: i64, value: T) {
         let (mut first, mut last) = (first.max(0), last.min(OFFSET_MAX));
-        if first > last {
+        if first > last || self.prolong(first, last, &value) {
             return;
         }
         self.clear(first, last);
@@ -90,6 +90,17 @@ impl<T: Clone + PartialEq> Runs<T> {
             last = end;
         }
         self.map.insert(first, (last, value));
+    }
+
+    /// Lets the highest run reach to `last` if `first` follows it and the value is the same: offsets mostly come in order.
+    fn prolong(&mut self, first: i64, last: i64, value: &T) -> bool {
+        match self.map.last_entry() {
+            Some(mut highest) if highest.get().0 + 1 == first && highest.get().1 == *value => {
+                highest.get_mut().0 = last;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Makes a hole of `first..=last`. Runs that reach over an end of it are cut.
