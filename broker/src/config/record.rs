@@ -1,4 +1,4 @@
-//! The records of `__config`: JSON that a person can read (docs/config-topics.md).
+//! The records of config topics: JSON that a person can read (docs/config-topics.md).
 //!
 //! What must always hold:
 //! - A key has one spelling, `Key::encode`; compaction knows keys by their bytes, so others are refused.
@@ -17,6 +17,8 @@ use crate::rollout::record::Rollout;
 
 /// The format written here.
 pub const FORMAT: u64 = 1;
+/// With what every key begins that is not a setting's name alone.
+pub const JSON_BEGINS: char = '{';
 /// The principal of clients that did not say who they are.
 pub const ANONYMOUS: &str = "User:ANONYMOUS";
 
@@ -25,7 +27,7 @@ pub const ANONYMOUS: &str = "User:ANONYMOUS";
 pub enum Key {
     /// A setting of a resource.
     Setting(SettingKey),
-    /// A setting of a user's config topic.
+    /// A setting of a user's config topic: its name alone is the key.
     Plain(PlainKey),
     /// A rollout, by its name.
     Rollout(String),
@@ -51,7 +53,7 @@ pub struct PlainKey {
     pub setting: String,
 }
 
-/// The fields of all keys, in the order in which they are written. (One flat struct reads faster than a choice of structs, and a start
+/// The fields of the keys that are JSON, in the order in which they are written. (One flat struct reads faster than a choice of structs, and a start
 /// reads many.)
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,7 +180,7 @@ impl Key {
             Self::Setting(SettingKey { kind, name, setting }) => {
                 Fields { resource: Some(*kind), name: text(name), setting: text(setting), ..Fields::default() }
             }
-            Self::Plain(PlainKey { setting }) => Fields { setting: text(setting), ..Fields::default() },
+            Self::Plain(PlainKey { setting }) => return setting.clone().into_bytes(),
             Self::Rollout(name) => Fields { rollout: text(name), ..Fields::default() },
             Self::Verdict(name) => Fields { verdict: text(name), ..Fields::default() },
         };
@@ -190,6 +192,9 @@ impl Key {
     /// # Errors
     /// `Key`, or `Spelling`.
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        if let Some(setting) = plain(bytes) {
+            return Ok(Self::Plain(PlainKey { setting: setting.to_owned() }));
+        }
         let fields: Fields = serde_json::from_slice(bytes).map_err(|error| FormatError::Key(error.to_string()))?;
         let spelling = json(&fields);
         let key = fields.key().ok_or_else(|| FormatError::Key("its fields are of none, or of several".to_owned()))?;
@@ -205,9 +210,6 @@ impl Fields<'_> {
         Some(match self {
             Self { resource: Some(kind), name: Some(name), setting: Some(setting), rollout: None, verdict: None } => {
                 Key::Setting(SettingKey { kind, name: name.into_owned(), setting: setting.into_owned() })
-            }
-            Self { resource: None, name: None, setting: Some(setting), rollout: None, verdict: None } => {
-                Key::Plain(PlainKey { setting: setting.into_owned() })
             }
             Self { resource: None, name: None, setting: None, rollout: Some(name), verdict: None } => {
                 Key::Rollout(name.into_owned())
@@ -251,6 +253,11 @@ impl Record {
             Self::Newer(_) => return None,
         })
     }
+}
+
+/// The name of a setting, unless the key is JSON (or nothing).
+fn plain(key: &[u8]) -> Option<&str> {
+    str::from_utf8(key).ok().filter(|name| !name.is_empty() && !name.starts_with(JSON_BEGINS))
 }
 
 /// The key of a rollout.
@@ -311,7 +318,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_key_has_one_spelling() {
-        for key in [KEY, r#"{"setting":"pool.size"}"#, r#"{"rollout":"r"}"#, r#"{"verdict":"r"}"#] {
+        for key in [KEY, "pool.size", "größe", r#"{"rollout":"r"}"#, r#"{"verdict":"r"}"#] {
             let record = decoded(key, None).expect(key);
             assert_eq!(record.encode(), Some((key.as_bytes().to_vec(), None)));
         }
@@ -329,7 +336,7 @@ mod tests {
         for wrong in ["", "7", "{}", r#"{"v":0}"#, r#"{"v":1}"#, r#"{"v":"1"}"#, r#"{"v":1,"value":5}"#, "\u{0}"] {
             assert!(decoded(KEY, Some(wrong)).is_err(), "{wrong}");
         }
-        for key in ["", "{}", "[]", r#"{"resource":"planet","name":"","setting":"s"}"#, r#"{"setting":"s","x":1}"#] {
+        for key in ["", "{}", "{", r#"{"resource":"planet","name":"","setting":"s"}"#, r#"{"setting":"s"}"#] {
             assert!(decoded(key, None).is_err(), "{key}");
         }
         assert_eq!(Record::decode(None, None), Err(FormatError::NoKey));
@@ -337,7 +344,7 @@ mod tests {
 
     #[test]
     fn wild_bytes_are_refused_without_harm() {
-        let deep = "[".repeat(1 << 20);
+        let deep = "{\"rollout\":".repeat(1 << 20);
         assert!(decoded(&deep, None).is_err() && decoded(KEY, Some(&deep)).is_err());
         assert!(Record::decode(Some(&[0xff; 64]), Some(&[0xfe; 64])).is_err());
     }

@@ -5,7 +5,8 @@
 //! - A process is in the arm that its id says, whatever it claims.
 //! - A process that falls silent without saying good-bye counts as failing, with as many requests as it used to have, for
 //!   `MOURNED_MS`: a value that kills processes must not look better for it. The same holds in every arm.
-//! - Whoever was silent before an arm began, or before it ended, did not fail by what is compared after that.
+//! - Whoever was silent or late when an arm began, or when it ended, did not fail by what is compared after that: not in this arm,
+//!   and not in control. It counts again when it reports again.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,10 @@ const INSTANCES_MAX: usize = 100_000;
 const SILENT_INTERVALS: u64 = 3;
 /// ... and for so long at least, milliseconds.
 const SILENT_MS_MIN: u64 = 5_000;
+/// A process is late after so many of its usual intervals ...
+const LATE_INTERVALS: u64 = 2;
+/// ... and after so long at least, milliseconds.
+const LATE_MS_MIN: u64 = 2_000;
 /// How long the silent count as failing, milliseconds. They are forgotten after that.
 const MOURNED_MS: u64 = 60_000;
 /// What reports count for, in the words of figures.
@@ -31,6 +36,8 @@ const API: &str = "instance";
 #[derive(Debug, Default)]
 pub struct Instances {
     by_id: BTreeMap<String, Instance>,
+    /// The arms of the last window.
+    arms: Vec<(String, Arm)>,
     /// Reports that are not looked at because there are too many processes.
     pub overflow: u64,
 }
@@ -50,6 +57,8 @@ struct Instance {
     /// Requests a second, smoothed.
     rate: f64,
     has_news: bool,
+    /// Late when what is compared began: if it is dead, it died before.
+    was_late: bool,
 }
 
 /// How many processes there are in an arm.
@@ -77,7 +86,9 @@ impl Instances {
 
     /// What was done since the last time: by the processes in none of `arms`, and in each of them.
     pub fn take(&mut self, arms: &[(String, Arm)], now_ms: u64) -> (ArmWindow, BTreeMap<String, ArmWindow>) {
-        self.by_id.retain(|_, instance| instance.settle(arms, now_ms));
+        let others = self.arms != arms;
+        self.arms = arms.to_vec();
+        self.by_id.retain(|_, instance| instance.settle(arms, others, now_ms));
         let mut control = ArmWindow::default();
         let mut canaries: BTreeMap<String, ArmWindow> =
             arms.iter().map(|(name, _)| (name.clone(), ArmWindow::default())).collect();
@@ -117,6 +128,7 @@ impl Instance {
             counters: BTreeMap::new(),
             rate: 0.0,
             has_news: false,
+            was_late: false,
         }
     }
 
@@ -133,6 +145,7 @@ impl Instance {
         }
         self.reported_ms = now_ms;
         self.has_news = true;
+        self.was_late = false;
         self.pending.requests = self.pending.requests.saturating_add(report.requests);
         self.pending.errors = self.pending.errors.saturating_add(report.errors);
         self.pending.latency.extend(&report.latency_us);
@@ -142,22 +155,27 @@ impl Instance {
         }
     }
 
-    /// Puts it into its arm; false if it is to be forgotten.
-    fn settle(&mut self, arms: &[(String, Arm)], now_ms: u64) -> bool {
+    /// Puts it into its arm; false if it is to be forgotten. `others`: there were other arms at the last window.
+    fn settle(&mut self, arms: &[(String, Arm)], others: bool, now_ms: u64) -> bool {
         let arm = arms.iter().find(|(_, arm)| arm.contains(self.place)).map(|(name, _)| name);
-        let moves = self.rollout.as_ref() != arm;
-        if moves {
+        if self.rollout.as_ref() != arm || (others && arm.is_none()) {
             self.rollout = arm.cloned();
+            self.was_late = self.overdue(LATE_INTERVALS, LATE_MS_MIN, now_ms) > 0;
         }
         match self.silent_for(now_ms) {
             0 => true,
-            silent_ms => !moves && silent_ms < MOURNED_MS,
+            silent_ms => !self.was_late && silent_ms < MOURNED_MS,
         }
     }
 
     /// For how long the process is missed; 0 while nobody misses it.
     fn silent_for(&self, now_ms: u64) -> u64 {
-        let allowed = self.interval_ms.map_or(SILENT_MS_MIN, |usual| (SILENT_INTERVALS * usual).max(SILENT_MS_MIN));
+        self.overdue(SILENT_INTERVALS, SILENT_MS_MIN, now_ms)
+    }
+
+    /// For how long its report is due, if it has so many of its usual intervals, and `ms_min`, for it.
+    fn overdue(&self, intervals: u64, ms_min: u64, now_ms: u64) -> u64 {
+        let allowed = self.interval_ms.map_or(ms_min, |usual| usual.saturating_mul(intervals).max(ms_min));
         now_ms.saturating_sub(self.reported_ms).saturating_sub(allowed)
     }
 
@@ -263,6 +281,27 @@ mod tests {
         instances.take(&[("r".to_owned(), ALL)], 2_000);
         let (_, canaries) = instances.take(&[("r".to_owned(), ALL)], 10_000);
         assert!(figures(&canaries["r"]).2 > 0);
+    }
+
+    /// It was missed in the arm for a minute, as was one of control in control: a dead process of control made the tried value look
+    /// better than it was.
+    #[test]
+    fn who_died_just_before_a_rollout_began_fails_in_no_arm_and_counts_again_when_it_is_back() {
+        for arm in [ALL, Arm { from: 0, to: 0 }] {
+            let (mut instances, arms) = (Instances::default(), [("r".to_owned(), arm)]);
+            let reports =
+                |instances: &mut Instances, at: u64| instances.reported("a", Some(&report(at, 10, 0)), at * 1_000);
+            (1..=5).for_each(|at| reports(&mut instances, at));
+            instances.take(&[], 5_000);
+            let windows = |instances: &mut Instances, from: u64| -> Vec<(f64, u64, u64)> {
+                let taken = (from..from + 20).map(|at| instances.take(&arms, at * 1_000));
+                let all = taken.flat_map(|(control, canaries)| [control].into_iter().chain(canaries.into_values()));
+                all.map(|window| figures(&window)).filter(|figures| *figures != (0.0, 0, 0)).collect()
+            };
+            assert_eq!(windows(&mut instances, 8), [], "late at 8, silent from 10 on, in {arm:?}");
+            reports(&mut instances, 30);
+            assert!(windows(&mut instances, 30).iter().any(|(_, _, errors)| *errors > 0), "died in {arm:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::owner::Fleet;
 use super::report;
-use crate::config::record::{Record, SettingValue};
+use crate::config::record::{JSON_BEGINS, Record, SettingValue};
 use crate::config::state::{Side, State};
 use crate::control::intake::{Refused, canary, check_claims, each_record};
 use crate::rollout::arms::Unit;
@@ -45,7 +45,7 @@ fn control(state: &State, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()
         Record::Newer(format) => Err(format!("format {format} is not known here")),
         Record::Verdict(..) => Err("verdicts are written by the broker".to_owned()),
         Record::Setting(..) | Record::Rollout(..) => {
-            Err("control takes settings, with a key such as {\"setting\":\"pool.size\"}".to_owned())
+            Err("control takes settings; the key is the name, such as pool.size".to_owned())
         }
     }
 }
@@ -58,12 +58,19 @@ fn check_version(standing: Option<&SettingValue>, value: &SettingValue) -> Resul
 }
 
 fn check_setting(name: &str, value: Option<&str>) -> Result<(), String> {
-    match (name.len(), value.map_or(0, str::len)) {
-        (0, _) => Err("a setting needs a name".to_owned()),
-        (NAME_BYTES_MAX.., _) => Err(format!("the name of a setting has at most {NAME_BYTES_MAX} bytes")),
-        (_, VALUE_BYTES_MAX..) => Err(format!("a value has at most {VALUE_BYTES_MAX} bytes")),
-        _ => Ok(()),
+    if name.is_empty() {
+        return Err("a setting needs a name".to_owned());
     }
+    if name.starts_with(JSON_BEGINS) {
+        return Err(format!("the name of a setting cannot begin with {JSON_BEGINS}"));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err(format!("the name of a setting has at most {NAME_BYTES_MAX} bytes"));
+    }
+    if value.is_some_and(|value| value.len() > VALUE_BYTES_MAX) {
+        return Err(format!("a value has at most {VALUE_BYTES_MAX} bytes"));
+    }
+    Ok(())
 }
 
 /// Whether a rollout of a fleet can be tried.
@@ -87,4 +94,22 @@ pub fn check_rollout(name: &str, rollout: &Rollout) -> Result<Checked, RolloutEr
 fn reported(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), String> {
     report::id(key).map_err(|error| error.to_string())?;
     value.map_or(Ok(()), |value| report::parse(value).map(drop)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_may_be_as_long_as_is_said_and_no_longer() {
+        let (name, value) = ("n".repeat(NAME_BYTES_MAX), "v".repeat(VALUE_BYTES_MAX));
+        assert_eq!(check_setting(&name, Some(&value)), Ok(()));
+        assert_eq!(check_setting(&"ñ".repeat(124), None), Ok(()));
+        let refused = |name: &str, value: &str| check_setting(name, Some(value)).expect_err("is refused");
+        assert_eq!(refused(&"n".repeat(250), ""), "the name of a setting has at most 249 bytes");
+        assert_eq!(refused(&"ñ".repeat(125), ""), "the name of a setting has at most 249 bytes");
+        assert_eq!(refused(&name, &"v".repeat(65_537)), "a value has at most 65536 bytes");
+        assert_eq!(refused("", ""), "a setting needs a name");
+        assert_eq!(refused("{a", ""), "the name of a setting cannot begin with {");
+    }
 }

@@ -24,7 +24,8 @@ const REQUESTS_MAX: u64 = 1_000_000_000_000;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// 1.
+    /// 1, also if it is left out.
+    #[serde(default = "format_if_unsaid")]
     pub v: u64,
     /// Grows from report to report of one process, so that none is counted twice.
     #[serde(default)]
@@ -41,6 +42,10 @@ pub struct Report {
     /// Anything else that is counted.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
+}
+
+fn format_if_unsaid() -> u64 {
+    FORMAT
 }
 
 /// Why a report is refused.
@@ -103,7 +108,8 @@ mod tests {
     fn a_report_says_what_was_done_and_need_not_say_more() {
         let report = parse(br#"{"v":1,"requests":5,"errors":1,"latency_us":[[900,4]],"counters":{"jobs":2}}"#).unwrap();
         assert_eq!((report.requests, report.errors, report.latency_us.as_slice()), (5, 1, &[(900, 4)][..]));
-        assert_eq!(parse(br#"{"v":1}"#), Ok(Report { v: 1, ..Report::default() }));
+        assert_eq!(parse(br#"{"requests":5}"#), Ok(Report { v: 1, requests: 5, ..Report::default() }));
+        assert_eq!(parse(br#"{"v":1}"#), parse(b"{}"));
     }
 
     #[test]

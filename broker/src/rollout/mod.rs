@@ -2,7 +2,7 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `record` | what an author writes |
+//! | `record`, `changes` | what an author writes |
 //! | `check` | whether it can be tried, and by which rule it is measured |
 //! | `arms` | who gets it |
 //! | `tally` | what they did, counted |
@@ -10,6 +10,7 @@
 //! | `machine` | from records and figures to what is to be done, pure |
 
 pub mod arms;
+pub mod changes;
 pub mod check;
 pub mod machine;
 pub mod record;

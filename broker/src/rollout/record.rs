@@ -19,6 +19,7 @@ pub struct Rollout {
     /// The format.
     pub v: u64,
     /// What is tried, all of it together.
+    #[serde(with = "crate::rollout::changes")]
     pub changes: Vec<Tried>,
     /// Percent of the units that get it.
     #[serde(default = "share")]

@@ -50,7 +50,7 @@ fn a_rollout_is_written_told_and_shown() {
     let listed = catena(&broker, "rollout --topic fleet list --json").objects();
     let record = &listed[0]["record"];
     assert_eq!((&record["share"], &record["bake_s"]), (&5.0.into(), &90.into()));
-    assert_eq!(record["changes"][0], serde_json::json!({"setting": "pool.size", "value": "40"}));
+    assert_eq!(record["changes"], serde_json::json!({"pool.size": "40"}));
     assert!(catena(&broker, start).refusal().contains("is there already: running"));
     let told = || catena(&broker, "rollout --topic fleet show bigger").lines();
     eventually("figures are told", || told().iter().any(|line| line.starts_with("errors ")));

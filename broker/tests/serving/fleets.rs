@@ -67,9 +67,9 @@ fn standing(client: &mut Connection, topic: &Topic, setting: &str) -> Option<(Op
     })
 }
 
-const SETTING: &str = r#"{"setting":"pool.size"}"#;
+const SETTING: &str = "pool.size";
 const ROLLOUT: &str = r#"{"rollout":"larger"}"#;
-const LARGER: &str = r#"{"v":1,"changes":[{"setting":"pool.size","value":"30"}],"share":40,"samples_min":100,"bake_s":3,"timeout_s":40,"metrics":[{"metric":"errors","margin":5}]}"#;
+const LARGER: &str = r#"{"v":1,"changes":{"pool.size":"30"},"share":40,"samples_min":100,"bake_s":3,"timeout_s":40,"metrics":[{"metric":"errors","margin":5}]}"#;
 
 fn control(value: &str, version: u64) -> String {
     format!(
@@ -175,7 +175,10 @@ fn what_makes_no_sense_is_refused_when_it_is_produced() {
         (CONTROL, r#"{"verdict":"larger"}"#, None, "verdicts are written by the broker"),
         (CONTROL, r#"{"resource":"broker","name":"","setting":"x"}"#, None, "control takes settings"),
         (CANARY, ROLLOUT, Some(of_resource), "belong to no resource"),
-        (CANARY, ROLLOUT, Some(r#"{"v":1,"changes":[]}"#), "1 to 32 changes"),
+        (CONTROL, r#"{"setting":"pool.size"}"#, Some(old.as_str()), "the key is not one of configuration"),
+        (CANARY, ROLLOUT, Some(r#"{"v":1,"changes":{}}"#), "1 to 32 changes"),
+        (CANARY, ROLLOUT, Some(r#"{"v":1,"changes":{"a":"1","a":"2"}}"#), "twice"),
+        (CANARY, ROLLOUT, Some(r#"{"v":1,"changes":{"{a":"1"}}"#), "cannot begin with {"),
         (CANARY, SETTING, Some(old.as_str()), "only rollouts belong here"),
         (REPORTS, "svc-1", Some(r#"{"v":1,"requests":1,"errors":2}"#), "cannot have more errors than requests"),
         (REPORTS, "svc-1", Some("hello"), "not a report"),

@@ -78,7 +78,7 @@ impl ConfigTopic {
 
     /// What stands in control: the value, its version, and the rollout that brought it.
     pub fn standing(&self) -> (String, u64, Option<String>) {
-        let record = self.newest(CONTROL, r#"{"setting":"pool.size"}"#).expect("was set");
+        let record = self.newest(CONTROL, "pool.size").expect("was set");
         let text = |field: &str| record[field].as_str().map(str::to_owned);
         (text("value").unwrap_or_default(), record["version"].as_u64().unwrap_or_default(), text("rollout"))
     }
