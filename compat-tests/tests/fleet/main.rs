@@ -16,7 +16,7 @@ use compat_tests::program;
 use places::{Arm, place};
 use processes::{Fleet, eventually};
 use programs::Language;
-use topic::{ConfigTopic, Presence};
+use topic::{ConfigTopic, NAME, Presence};
 
 const FLEET: [(Language, usize); 3] = [(Language::Java, 4), (Language::Python, 24), (Language::Go, 12)];
 const PROCESSES: u64 = 40;
@@ -126,27 +126,26 @@ fn the_readers_and_the_broker_compute_the_places_that_stand_in_the_page() {
         return;
     }
     let table = table();
-    for language in Language::ALL {
-        let mut command = language.command();
-        command.arg("place").args(table.iter().map(|(id, _)| id));
-        let places: String = table.iter().map(|(_, place)| format!("{place}\n")).collect();
-        program::run(command, LIMIT).expect_success().assert_lines(&places, language.name());
-    }
     let topic = ConfigTopic::start();
     topic.tries("half", "30", "50");
     eventually("it begins", || topic.arm("half").is_some());
     let arm = topic.arm("half").expect("was just there");
-    let mut seen = [false; 2];
-    for (id, stated) in &table {
+    let in_arm: Vec<bool> = table.iter().map(|(id, _)| arm.has(id)).collect();
+    assert!(in_arm.contains(&true) && in_arm.contains(&false), "some of the page's ids are in {arm:?} and some are not");
+    for language in Language::ALL {
+        let mut command = language.command();
+        command.args(["use", &topic.broker.bootstrap(), NAME]).args(table.iter().map(|(id, _)| id));
+        let values: String = in_arm.iter().map(|is_in| if *is_in { "30\n" } else { "20\n" }).collect();
+        program::run(command, LIMIT).expect_success().assert_lines(&values, language.name());
+    }
+    for ((id, stated), is_in) in table.iter().zip(in_arm) {
         assert_eq!(place(id), *stated, "{id}");
         topic.report(id, Some(r#"{"v":1,"requests":1}"#));
-        let expected = if arm.has(id) { "half" } else { "control" };
+        let expected = if is_in { "half" } else { "control" };
         eventually("the broker has it in the same arm", || topic.presence(expected) == reporting(1));
         topic.report(id, None);
         eventually("it has left", || topic.presence(expected) == reporting(0));
-        seen[usize::from(arm.has(id))] = true;
     }
-    assert_eq!(seen, [true; 2], "some of the page's ids are in the arm and some are not");
 }
 
 /// What a client prints when more failed than was done: only Java's passes the broker's reason on.
