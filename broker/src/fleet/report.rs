@@ -82,6 +82,10 @@ pub fn id(key: Option<&[u8]>) -> Result<&str, ReportError> {
 /// # Errors
 /// What does not add up.
 pub fn parse(value: &[u8]) -> Result<Report, ReportError> {
+    // Lists would be read as the values of the fields.
+    if !value.trim_ascii_start().starts_with(b"{") {
+        return Err(ReportError::Form("it is no object".to_owned()));
+    }
     let report: Report = serde_json::from_slice(value).map_err(|error| ReportError::Form(error.to_string()))?;
     let latencies = report.latency_us.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
     match report {
@@ -120,7 +124,7 @@ mod tests {
         let overflow = format!(r#"{{"v":1,"latency_us":[[1,{0}],[1,{0}]]}}"#, u64::MAX);
         assert!(refused(&overflow).contains("latencies"));
         assert_eq!(refused(r#"{"v":2}"#), "format 2 of reports is not known here");
-        for wrong in ["", "1", "[]", r#"{"v":1,"requests":-1}"#, r#"{"v":1,"requests":1.5}"#, r#"{"v":1,"x":1}"#] {
+        for wrong in ["", "1", "[]", "[1]", r#"{"v":1,"requests":-1}"#, r#"{"v":1,"requests":1.5}"#, r#"{"v":1,"x":1}"#] {
             assert!(refused(wrong).starts_with("not a report"), "{wrong}");
         }
         let many: Vec<String> = (0..1_001).map(|at| format!("[{at},0]")).collect();

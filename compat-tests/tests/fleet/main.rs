@@ -11,7 +11,7 @@ mod topic;
 
 use std::time::{Duration, Instant};
 
-use compat_tests::program;
+use compat_tests::{Broker, program};
 
 use places::{Arm, place};
 use processes::{Fleet, eventually};
