@@ -14,7 +14,7 @@ import (
 
 const each = 50 * time.Millisecond
 
-var requests, errors atomic.Int64
+var requests, failures atomic.Int64
 
 func main() {
 	command, bootstrap, topic, processes := os.Args[1], os.Args[2], os.Args[3], os.Args[4:]
@@ -63,9 +63,9 @@ func work(bootstrap, topic, process string, failed int64) {
 		}
 		requests.Add(1)
 		if used == "40" && place%20 == 7 {
-			errors.Add(request % 2)
+			failures.Add(request % 2)
 		}
-		errors.Add(failed)
+		failures.Add(failed)
 		time.Sleep(each)
 	}
 }
@@ -84,7 +84,7 @@ func report(bootstrap, topic, process string) {
 	}
 	for range time.Tick(time.Second) {
 		// What failed is taken first, so that it is never more than what was done.
-		failed := errors.Swap(0)
+		failed := failures.Swap(0)
 		figures := fmt.Appendf(nil, `{"requests":%d,"errors":%d}`, requests.Swap(0), failed)
 		if err := Report(context.Background(), producer, topic, process, figures); err != nil {
 			fmt.Fprintln(os.Stderr, "report refused:", err)
