@@ -138,10 +138,16 @@ impl Instance {
         }
         self.seq = report.seq;
         let since_ms = now_ms.saturating_sub(self.reported_ms);
-        if since_ms > 0 {
-            self.interval_ms = Some(self.interval_ms.map_or(since_ms, |usual| (3 * usual + since_ms) / 4));
-            let rate = report.requests as f64 * 1000.0 / since_ms as f64;
-            self.rate = if self.rate == 0.0 { rate } else { (3.0 * self.rate + rate) / 4.0 };
+        let rate = |ms: u64| report.requests as f64 * 1000.0 / ms as f64;
+        match self.interval_ms {
+            Some(usual) if since_ms > 0 => {
+                self.interval_ms = Some((usual.saturating_mul(3)).saturating_add(since_ms) / 4);
+                self.rate = (3.0 * self.rate + rate(since_ms)) / 4.0;
+            }
+            None if since_ms > 0 => (self.interval_ms, self.rate) = (Some(since_ms), rate(since_ms)),
+            // Nobody knows what time its first report is about: rather a long one.
+            None => self.rate = rate(SILENT_MS_MIN),
+            Some(_) => {}
         }
         self.reported_ms = now_ms;
         self.has_news = true;
@@ -280,7 +286,7 @@ mod tests {
         instances.take(&[], 1_000);
         instances.take(&[("r".to_owned(), ALL)], 2_000);
         let (_, canaries) = instances.take(&[("r".to_owned(), ALL)], 10_000);
-        assert!(figures(&canaries["r"]).2 > 0);
+        assert_eq!(figures(&canaries["r"]), (1.0, 2, 2), "10 requests in 5 seconds, for all that is known");
     }
 
     /// It was missed in the arm for a minute, as was one of control in control: a dead process of control made the tried value look

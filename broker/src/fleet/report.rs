@@ -124,7 +124,8 @@ mod tests {
         let overflow = format!(r#"{{"v":1,"latency_us":[[1,{0}],[1,{0}]]}}"#, u64::MAX);
         assert!(refused(&overflow).contains("latencies"));
         assert_eq!(refused(r#"{"v":2}"#), "format 2 of reports is not known here");
-        for wrong in ["", "1", "[]", "[1]", r#"{"v":1,"requests":-1}"#, r#"{"v":1,"requests":1.5}"#, r#"{"v":1,"x":1}"#] {
+        for wrong in ["", "1", "[]", "[1]", r#"{"v":1,"requests":-1}"#, r#"{"v":1,"requests":1.5}"#, r#"{"v":1,"x":1}"#]
+        {
             assert!(refused(wrong).starts_with("not a report"), "{wrong}");
         }
         let many: Vec<String> = (0..1_001).map(|at| format!("[{at},0]")).collect();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use compat_tests::{Broker, program};
 
 use places::{Arm, place};
-use processes::{Fleet, eventually};
+use processes::{Fleet, Member, eventually};
 use programs::Language;
 use topic::{ConfigTopic, NAME, Presence};
 
@@ -104,6 +104,8 @@ fn a_value_that_kills_processes_is_rejected_within_seconds() {
     let mut fleet = Fleet::start(&topic, &[(Language::Go, 12)]);
     everybody_uses(&fleet, "20");
     eventually("all of them report", || topic.presence("control") == reporting(12));
+    let is_known = |member: &Member| topic.reports(&member.id) >= 3;
+    eventually("it is known how much each does", || fleet.members.iter().all(is_known));
     topic.tries("none", "0", "50");
     eventually("it begins", || topic.arm("none").is_some());
     let arm = topic.arm("none").expect("was just there");
@@ -131,7 +133,10 @@ fn the_readers_and_the_broker_compute_the_places_that_stand_in_the_page() {
     eventually("it begins", || topic.arm("half").is_some());
     let arm = topic.arm("half").expect("was just there");
     let in_arm: Vec<bool> = table.iter().map(|(id, _)| arm.has(id)).collect();
-    assert!(in_arm.contains(&true) && in_arm.contains(&false), "some of the page's ids are in {arm:?} and some are not");
+    assert!(
+        in_arm.contains(&true) && in_arm.contains(&false),
+        "some of the page's ids are in {arm:?} and some are not"
+    );
     for language in Language::ALL {
         let mut command = language.command();
         command.args(["use", &topic.broker.bootstrap(), NAME]).args(table.iter().map(|(id, _)| id));

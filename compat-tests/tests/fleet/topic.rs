@@ -4,7 +4,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use compat_tests::program::{self, Output};
-use compat_tests::wire::{Connection, Topic, batch::BatchBuilder, now_ms};
+use compat_tests::wire::{
+    Connection, Topic,
+    batch::{BatchBuilder, RecordView},
+    now_ms,
+};
 use compat_tests::{Broker, Catena, catena};
 use kafka_protocol::messages::DescribeConfigsRequest;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -88,6 +92,11 @@ impl ConfigTopic {
         self.newest(REPORTS, id)
     }
 
+    /// How often a process has reported.
+    pub fn reports(&self, id: &str) -> usize {
+        self.records(REPORTS).iter().filter(|record| record.key.as_deref() == Some(id.as_bytes())).count()
+    }
+
     /// Says what the process `id` did; none is its good-bye.
     pub fn report(&self, id: &str, report: Option<&str>) {
         let mut batch = BatchBuilder::new(now_ms());
@@ -125,11 +134,15 @@ impl ConfigTopic {
 
     /// The newest value of a key, unless it is a tombstone.
     fn newest(&self, partition: i32, key: &str) -> Option<Value> {
+        let mut records = self.records(partition).into_iter();
+        let newest = records.rfind(|record| record.key.as_deref() == Some(key.as_bytes()))?;
+        newest.value.map(|value| serde_json::from_slice(&value).expect("JSON"))
+    }
+
+    fn records(&self, partition: i32) -> Vec<RecordView> {
         let batches = self.client().read_partition(&self.topic, partition, 0).expect("the partition");
         let records = batches.iter().map(|batch| batch.decompressed().and_then(|batch| batch.records()));
-        let records = records.flat_map(|records| records.expect("records"));
-        let newest = records.filter(|record| record.key.as_deref() == Some(key.as_bytes())).last()?;
-        newest.value.map(|value| serde_json::from_slice(&value).expect("JSON"))
+        records.flat_map(|records| records.expect("records")).collect()
     }
 
     fn client(&self) -> Connection {
