@@ -13,7 +13,7 @@ use catena_storage::{
 use common::machine::Machine;
 use common::{Case, T0, batch, config};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 fn in_memory() -> LogConfig {
     LogConfig { acks_all: AcksAll::Memory, ..config() }

@@ -31,7 +31,7 @@ const OCCURRENCES_MAX: u64 = 100;
 /// Scenarios at the same time: they mostly wait.
 const AT_ONCE: usize = 6;
 /// Nobody waits longer for an answer, nor for space.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const T0: i64 = 1_800_000_000_000;
 
 /// A fault at some occurrence of a kind of operation.

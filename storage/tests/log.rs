@@ -180,7 +180,7 @@ fn waiters_hear_of_a_commit_and_of_a_deletion() {
         case.log(0).notify_on_advance(&waiter);
         cause();
         runtime.block_on(async {
-            tokio::time::timeout(std::time::Duration::from_secs(10), waiter.notified()).await.unwrap();
+            tokio::time::timeout(std::time::Duration::from_secs(60), waiter.notified()).await.unwrap();
         });
     };
     heard(&|| {

@@ -20,7 +20,7 @@ const PARTITION_BYTES_MAX: u64 = 4_000;
 /// And what a store costs that has none, bytes: buffers of its threads and its catalog.
 const OTHER_BYTES: u64 = 16 << 20;
 /// Much longer than a start takes, much shorter than one that pays for a disk flush per partition.
-const START_MAX: Duration = Duration::from_secs(5);
+const START_MAX: Duration = Duration::from_secs(15);
 
 /// Open files and maps of this process below `dir`.
 fn open_and_mapped(dir: &Path) -> (usize, usize) {

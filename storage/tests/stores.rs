@@ -133,7 +133,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(10));
@@ -267,7 +267,7 @@ fn what_was_left_in_a_full_store_is_there_after_a_loss_of_power() {
         (9..15).for_each(|at| assert_eq!(case.append(0, &batch(1, 2_000)), at));
         assert!(case.appended_bytes()[1 - full] > moved);
         // One for each batch, and one that seals the old chain.
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while commits() <= before + 6 {
             assert!(Instant::now() < deadline, "the chain is sealed");
             std::thread::sleep(Duration::from_millis(1));
@@ -425,7 +425,7 @@ fn open_files_below(dir: &Path, end: &str) -> Vec<String> {
 }
 
 fn await_none(look: impl Fn() -> Vec<String>) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !look().is_empty() {
         assert!(Instant::now() < deadline, "still open: {:?}", look());
         std::thread::sleep(Duration::from_millis(10));

@@ -17,7 +17,7 @@ use catena_storage::{
 use common::{T0, batch};
 use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// A storage whose logs all run with the settings that are held here.
@@ -144,9 +144,9 @@ fn no_log_misses_a_change_that_comes_while_it_is_made() {
 #[test]
 fn a_commit_delay_holds_up_its_partition_and_no_other() {
     let case = Case::new(common::config());
-    let (topic, delay) = (case.create("t", 2), Duration::from_millis(300));
+    let (topic, delay) = (case.create("t", 2), Duration::from_secs(2));
     put(&topic.partitions[0], &batch(1, 10));
-    topic.partitions[0].set_config(LogConfig { commit_delay_ms: 300, ..common::config() });
+    topic.partitions[0].set_config(LogConfig { commit_delay_ms: 2_000, ..common::config() });
     let begun = Instant::now();
     let slow = append(&topic.partitions[0], &batch(1, 10)).unwrap();
     let mut quick = 0;
@@ -164,7 +164,7 @@ fn appends_within_a_commit_delay_are_committed_together() {
     let case = Case::new(common::config());
     let log = case.create("t", 1).partitions[0].clone();
     put(&log, &batch(1, 10));
-    case.change(|config| config.commit_delay_ms = 200);
+    case.change(|config| config.commit_delay_ms = 2_000);
     let before = case.commits();
     let appended: Vec<_> = (0..20).map(|_| append(&log, &batch(1, 10)).unwrap()).collect();
     appended.into_iter().for_each(wait_for);

@@ -7,10 +7,15 @@ use compat_tests::wire::Connection;
 use crate::scene::{Scene, Setting};
 use crate::support::{SOON, eventually};
 
-/// Whether a connection is answered within a moment.
 fn is_served(connection: &mut Connection) -> bool {
-    connection.stream().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    connection.stream().set_read_timeout(Some(SOON)).unwrap();
     connection.api_versions().is_ok()
+}
+
+/// Whether a connection gets no answer for a while.
+fn waits(connection: &mut Connection) -> bool {
+    connection.stream().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    connection.api_versions().is_err()
 }
 
 pub fn idle(setting: Setting) {
@@ -31,14 +36,14 @@ pub fn all(setting: Setting) {
     assert!(is_served(&mut scene.client));
     scene.set(setting, "1");
     let mut second = scene.running.connect();
-    assert!(!is_served(&mut second));
+    assert!(waits(&mut second));
     scene.set(setting, "2");
     second.stream().set_read_timeout(Some(SOON)).unwrap();
     assert!(second.receive_frame().is_ok(), "what was asked is answered now");
     scene.set(setting, "1");
     assert!(scene.client.is_closed_by(Instant::now() + SOON), "it was silent for longer");
     let mut third = scene.running.connect();
-    assert!(!is_served(&mut third));
+    assert!(waits(&mut third));
     assert!(!second.is_closed_by(Instant::now() + Duration::from_millis(100)));
 }
 
@@ -87,7 +92,8 @@ pub fn rate(setting: Setting) {
     assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
     scene.set(setting, "1000000");
     let begun = Instant::now();
-    let mut connections: Vec<_> = (0..20).map(|_| scene.running.connect()).collect();
+    // At four in a second these would take 25 seconds.
+    let mut connections: Vec<_> = (0..100).map(|_| scene.running.connect()).collect();
     assert!(connections.iter_mut().all(|connection| connection.api_versions().is_ok()));
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

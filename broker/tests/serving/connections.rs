@@ -9,6 +9,9 @@ use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 
 use crate::support::{Running, SOON, batch, eventually, now_ms};
 
+/// What a stop takes at most, on a busy machine too: whoever waits here waits for a minute, or without an end.
+const STOP_MAX: Duration = Duration::from_secs(20);
+
 fn is_closed(mut stream: TcpStream) -> bool {
     stream.set_read_timeout(Some(SOON)).unwrap();
     match stream.read(&mut [0; 1]) {
@@ -142,7 +145,7 @@ fn a_stop_does_not_wait_for_those_who_wait() {
     let metrics = running.broker().metrics.clone();
     eventually("all are there", || metrics.fetches_waiting.get() == 1 && metrics.connections_open.get() == 3);
     let took = running.stop();
-    assert!(took < Duration::from_secs(1), "the stop took {took:?}");
+    assert!(took < STOP_MAX, "the stop took {took:?}");
     polling.receive_fetch().expect("the fetch is answered before the connection ends");
 }
 
@@ -176,7 +179,7 @@ fn a_stop_under_load_ends_soon_and_loses_nothing_that_was_acknowledged() {
         let metrics = running.broker().metrics.clone();
         eventually("the load is on", || metrics.produced_batches.get() > 200);
         let took = running.stop();
-        assert!(took < Duration::from_secs(1), "the stop took {took:?}");
+        assert!(took < STOP_MAX, "the stop took {took:?}");
         producers.into_iter().map(|producer| producer.join().unwrap()).collect()
     });
     running.start_again();

@@ -153,7 +153,7 @@ fn a_join_that_waits_is_answered_when_the_broker_stops() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let took = running.stop();
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
     let refused = running.block_on(waits).expect_err("refused");
     assert_eq!(refused.error, GroupError::NotCoordinator);
 }

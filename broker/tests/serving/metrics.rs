@@ -66,7 +66,7 @@ fn a_waiting_fetch_is_seen_and_goes_away() {
     let running = Running::start_with(&["catena.metrics.listener=127.0.0.1:0"]);
     let topic = running.topic("t", 1);
     let mut client = running.connect();
-    client.send_fetch(&FetchPlan { max_wait_ms: 20_000, ..FetchPlan::new(&topic, &[0]) }).unwrap();
+    client.send_fetch(&FetchPlan { max_wait_ms: 50_000, ..FetchPlan::new(&topic, &[0]) }).unwrap();
     let waiting = || value(&scrape(&running), "catena_fetches_waiting");
     eventually("a fetch waits", || waiting() == 1.0);
     drop(client);

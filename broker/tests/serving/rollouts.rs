@@ -4,24 +4,19 @@ use std::time::{Duration, Instant};
 
 use catena_broker::config::record::{Outcome, Record};
 use catena_broker::config::resource::Resource;
-use compat_tests::wire::batch::BatchBuilder;
 use compat_tests::wire::{Connection, ProduceFrame, ProduceHeader, Topic};
-
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{MetadataRequest, ProduceRequest, TopicName};
+use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
+use crate::config_records::{self, CANARY, CONTROL, INVALID_RECORD};
 use crate::configuration::{alter, records, set};
-use crate::support::{Running, batch, now_ms};
+use crate::support::{Running, batch, eventually, now_ms};
 
-const PRODUCE_VERSION: i16 = 13;
-const CONTROL: i32 = 0;
-const CANARY: i32 = 1;
-const INVALID_RECORD: i16 = 87;
 const TOPIC_DELETION_REFUSED: i16 = 44;
 
 /// How long a rollout of a few seconds may take.
-const DECIDED_WITHIN: Duration = Duration::from_secs(60);
+const DECIDED_WITHIN: Duration = Duration::from_secs(150);
 
 /// `__config`, as a producer finds it: it is made when it is not there yet.
 fn config_topic(client: &mut Connection) -> Topic {
@@ -35,18 +30,12 @@ fn config_topic(client: &mut Connection) -> Topic {
 /// The answer to one record: its error, and the reason.
 fn write(client: &mut Connection, partition: i32, key: &str, value: Option<&str>) -> (i16, String) {
     let topic = config_topic(client);
-    let mut builder = BatchBuilder::new(now_ms());
-    builder.push(Some(key.as_bytes()), value.map(str::as_bytes));
-    let header = ProduceHeader::default();
-    ProduceFrame::build(&topic, header, &[(partition, &builder.build())]).send(client).unwrap();
-    let mut response = client.receive::<ProduceRequest>(PRODUCE_VERSION).unwrap();
-    let answer = response.responses.remove(0).partition_responses.remove(0);
-    (answer.error_code, answer.error_message.map(|text| text.to_string()).unwrap_or_default())
+    config_records::write(client, &topic, partition, key, value)
 }
 
 fn rollout(setting: &str, value: &str, more: &str) -> String {
     format!(
-        r#"{{"v":1,"changes":[{{"resource":"broker","name":"","setting":"{setting}","value":"{value}"}}],"samples_min":200,"bake_s":3,"timeout_s":30{more}}}"#
+        r#"{{"v":1,"changes":[{{"resource":"broker","name":"","setting":"{setting}","value":"{value}"}}],"samples_min":200,"bake_s":3,"timeout_s":120{more}}}"#
     )
 }
 
@@ -132,15 +121,16 @@ fn a_harmless_value_is_approved_and_rules_from_then_on() {
 }
 
 #[test]
-fn a_harmful_value_is_rejected_within_seconds_and_control_notices_nothing() {
+fn a_harmful_value_is_rejected_long_before_its_time_and_control_notices_nothing() {
     let mut running = Running::start();
     let topic = running.topic("t", 40);
     let mut client = running.connect();
-    let value = rollout("message.max.bytes", "500", r#","share":25"#);
+    // Its time is hours: it is not waited for.
+    let value = rollout("message.max.bytes", "500", r#","share":25"#)
+        .replace(r#""bake_s":3,"timeout_s":120"#, r#""bake_s":3600,"timeout_s":7200"#);
     assert_eq!(write(&mut client, CANARY, r#"{"rollout":"lower"}"#, Some(&value)), (0, String::new()));
     let large = batch(1, now_ms(), 1_000);
     let mut failed = std::collections::BTreeSet::new();
-    let begun = Instant::now();
     let verdict = decided(&running, "lower", || {
         let all: Vec<(i32, &[u8])> = (0..40).map(|partition| (partition, large.as_slice())).collect();
         ProduceFrame::build(&topic, ProduceHeader::default(), &all).send(&mut client).unwrap();
@@ -148,7 +138,7 @@ fn a_harmful_value_is_rejected_within_seconds_and_control_notices_nothing() {
         failed.extend(answers.iter().filter(|answer| answer.error_code != 0).map(|answer| answer.partition));
     });
     assert_eq!(verdict.verdict, Outcome::Rejected, "{verdict:?}");
-    assert!(verdict.why.contains("gross failure") && begun.elapsed() < Duration::from_secs(20), "{verdict:?}");
+    assert!(verdict.why.contains("gross failure"), "{verdict:?}");
     let arm = records(&running, CANARY).into_iter().find_map(|record| match record {
         Record::Rollout(_, Some(rollout)) => rollout.arm,
         _ => None,
@@ -168,14 +158,14 @@ fn a_rollout_can_be_approved_by_its_author_and_keeps_its_arm_over_restarts() {
     let value = rollout("fetch.max.bytes", "100000", "");
     assert_eq!(write(&mut client, CANARY, r#"{"rollout":"r"}"#, Some(&value)).0, 0);
     let arm = |running: &Running| running.broker().configs.known().rollouts().first().and_then(|found| found.arm);
-    crate::support::eventually("it runs", || arm(&running).is_some());
+    eventually("it runs", || arm(&running).is_some());
     let before = arm(&running);
     running.restart();
-    crate::support::eventually("it runs again", || arm(&running).is_some());
+    eventually("it runs again", || arm(&running).is_some());
     assert_eq!(arm(&running), before);
     let approve = rollout("fetch.max.bytes", "100000", r#","state":"approve""#);
     assert_eq!(write(&mut running.connect(), CANARY, r#"{"rollout":"r"}"#, Some(&approve)).0, 0);
-    crate::support::eventually("it rules", || running.broker().config().fetch.response_bytes_max == 100_000);
+    eventually("it rules", || running.broker().config().fetch.response_bytes_max == 100_000);
     assert_eq!(verdict(&running, "r").map(|verdict| verdict.verdict), Some(Outcome::Approved));
 }
 
@@ -185,11 +175,11 @@ fn a_rollout_whose_setting_is_changed_by_hand_goes_on_against_the_new_control() 
     let mut client = running.connect();
     let value = rollout("fetch.max.bytes", "100000", "");
     assert_eq!(write(&mut client, CANARY, r#"{"rollout":"r"}"#, Some(&value)).0, 0);
-    crate::support::eventually("it runs", || running.broker().live.current().trials.is_some());
+    eventually("it runs", || running.broker().live.current().trials.is_some());
     alter(&running, set(Resource::all_brokers(), "fetch.max.bytes", "200000")).unwrap();
     let current = running.broker().live.current();
     assert_eq!(current.config.fetch.response_bytes_max, 200_000);
-    crate::support::eventually("its arm stands over the new control", || {
+    eventually("its arm stands over the new control", || {
         let current = running.broker().live.current();
         let arms = current.trials.iter().flat_map(|trials| &trials.arms).map(|arm| arm.config.fetch.response_bytes_max);
         arms.collect::<Vec<_>>() == [100_000]

@@ -15,6 +15,8 @@ import org.apache.kafka.common.TopicPartition;
 final class Deleting {
     private static final int RECORDS = 10;
     private static final long HIGH_WATERMARK = -1;
+    /** How long a client tries what does not come true. */
+    private static final int IN_VAIN_MS = 1500;
 
     static void records(Broker broker, Report report) throws Exception {
         for (boolean oneBatch : List.of(false, true)) {
@@ -52,8 +54,8 @@ final class Deleting {
             }
             commit(broker, plain, 1);
             report.line("internal topic", "low watermark", delete(admin, new TopicPartition("__consumer_offsets", 0), 0));
-            report.line("unknown topic", "low watermark", delete(admin, new TopicPartition(broker.name("nowhere"), 0), 0));
-            report.line("unknown partition", "low watermark", delete(admin, new TopicPartition(both, 2), 0));
+            report.line("unknown topic", "low watermark", delete(admin, new TopicPartition(broker.name("nowhere"), 0), 0, IN_VAIN_MS));
+            report.line("unknown partition", "low watermark", delete(admin, new TopicPartition(both, 2), 0, IN_VAIN_MS));
             // Each partition has its own answer.
             var result = admin.deleteRecords(Map.of(plain, RecordsToDelete.beforeOffset(3), new TopicPartition(both, 0), RecordsToDelete.beforeOffset(1),
                 new TopicPartition(both, 1), RecordsToDelete.beforeOffset(0)));
@@ -118,7 +120,11 @@ final class Deleting {
     }
 
     private static Object delete(Admin admin, TopicPartition partition, long before) {
-        return Report.outcome(() -> admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(before)), new DeleteRecordsOptions().timeoutMs(1500))
+        return delete(admin, partition, before, (int) Broker.PATIENCE.toMillis());
+    }
+
+    private static Object delete(Admin admin, TopicPartition partition, long before, int timeoutMs) {
+        return Report.outcome(() -> admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(before)), new DeleteRecordsOptions().timeoutMs(timeoutMs))
             .lowWatermarks().get(partition).get().lowWatermark());
     }
 

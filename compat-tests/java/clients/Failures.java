@@ -1,3 +1,4 @@
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -21,7 +22,7 @@ final class Failures {
         for (String acks : List.of("1", "all")) {
             report.outcome("unknown topic, acks " + acks, () -> send(broker, new ProducerRecord<>(broker.name("nowhere"), "k", "v"), "max.block.ms", 1000, "acks", acks));
         }
-        report.outcome("bad name", () -> send(broker, new ProducerRecord<>("bad/name", "k", "v"), "max.block.ms", 1000));
+        report.outcome("bad name", () -> send(broker, new ProducerRecord<>("bad/name", "k", "v")));
         report.outcome("unknown partition", () -> send(broker, new ProducerRecord<>(small, 7, "k", "v"), "max.block.ms", 1000));
         String compacted = broker.topic("compacted", 1, "cleanup.policy", "compact");
         report.outcome("compacted, with a key", () -> send(broker, new ProducerRecord<>(compacted, "k", "v")));
@@ -32,7 +33,7 @@ final class Failures {
         report.outcome("too late", () -> send(broker, new ProducerRecord<>(timely, 0, now + 600_000, "k", "v")));
         report.outcome("too early", () -> send(broker, new ProducerRecord<>(timely, 0, now - 600_000, "k", "v")));
         String lonely = broker.topic("lonely", 1, "min.insync.replicas", "2");
-        report.outcome("too few replicas, acks all", () -> send(broker, new ProducerRecord<>(lonely, "k", "v"), "retries", 0, "delivery.timeout.ms", 5000, "request.timeout.ms", 4000, "linger.ms", 0));
+        report.outcome("too few replicas, acks all", () -> send(broker, new ProducerRecord<>(lonely, "k", "v"), "retries", 0, "delivery.timeout.ms", 40_000, "request.timeout.ms", 30_000, "linger.ms", 0));
         report.outcome("too few replicas, acks 1", () -> send(broker, new ProducerRecord<>(lonely, "k", "v"), "acks", "1", "enable.idempotence", false));
     }
 
@@ -58,9 +59,9 @@ final class Failures {
                 return "records";
             });
         }
-        try (var consumer = broker.consumer("allow.auto.create.topics", false, "default.api.timeout.ms", 3000)) {
+        try (var consumer = broker.consumer("allow.auto.create.topics", false)) {
             report.outcome("partitions of an unknown topic", () -> consumer.partitionsFor(broker.name("nowhere")).size());
-            report.outcome("offsets of an unknown topic", () -> consumer.endOffsets(Broker.partitions(broker.name("nowhere"), 1)).size());
+            report.outcome("offsets of an unknown topic", () -> consumer.endOffsets(Broker.partitions(broker.name("nowhere"), 1), Duration.ofSeconds(3)).size());
             report.outcome("partitions of a topic", () -> consumer.partitionsFor(topic).size());
             report.line("all topics", "this one", consumer.listTopics().containsKey(topic), "internal ones", consumer.listTopics().containsKey("__no_such_topic"));
         }

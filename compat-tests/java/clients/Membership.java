@@ -1,5 +1,4 @@
 import java.io.BufferedReader;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -62,7 +61,7 @@ final class Membership {
         String topic = broker.topic("kill", PARTITIONS);
         String group = broker.name("kill");
         Process victim = Victim.start(broker.bootstrap, group, topic);
-        try (Member survivor = new Member(broker, "a", group, topic, "session.timeout.ms", 2000)) {
+        try (Member survivor = new Member(broker, "a", group, topic)) {
             BufferedReader said = victim.inputReader();
             Member.settle(List.of(survivor), PARTITIONS / 2);
             Broker.await("the victim's assignment", () -> {
@@ -75,7 +74,7 @@ final class Membership {
             long begin = System.nanoTime();
             Member.settle(List.of(survivor), PARTITIONS);
             long took = (System.nanoTime() - begin) / 1_000_000;
-            report.line("one killed", "survivor", survivor.has(), "saw", survivor.events(), "not before the timeout", took > 1000, "soon after it", took < 6000);
+            report.line("one killed", "survivor", survivor.has(), "saw", survivor.events(), "not before the timeout", took > 3000, "soon after it", took < 40_000);
         } finally {
             victim.destroyForcibly();
         }
@@ -157,7 +156,7 @@ final class Membership {
         try (Member slow = new Member(broker, "s", broker.name("slow"), topic, "session.timeout.ms", 4_000_000)) {
             report.outcome("session too long for the broker", () -> polled(slow));
         }
-        try (Member late = new Member(broker, "l", broker.name("late"), topic, "max.poll.interval.ms", 300)) {
+        try (Member late = new Member(broker, "l", broker.name("late"), topic, "max.poll.interval.ms", 1500)) {
             Member.settle(List.of(late), PARTITIONS);
             try (Admin admin = broker.admin()) {
                 Broker.await("its removal", () -> describe(admin, broker.name("late")).get("state").equals("Empty"));
@@ -174,7 +173,7 @@ final class Membership {
     }
 
     static Object commit(Consumer<?, ?> consumer, String topic) {
-        consumer.commitSync(Map.of(Broker.partitions(topic, 1).get(0), new OffsetAndMetadata(0)), Duration.ofSeconds(5));
+        consumer.commitSync(Map.of(Broker.partitions(topic, 1).get(0), new OffsetAndMetadata(0)), Broker.PATIENCE);
         return null;
     }
 

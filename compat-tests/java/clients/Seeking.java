@@ -79,7 +79,7 @@ final class Seeking {
             consumer.resume(consumer.assignment());
             report.line("resumed", "count", Broker.read(consumer, 93).size());
         }
-        try (var consumer = broker.reader(topic, 1, "fetch.min.bytes", 1, "fetch.max.wait.ms", 8000); var producer = broker.producer()) {
+        try (var consumer = broker.reader(topic, 1, "fetch.min.bytes", 1, "fetch.max.wait.ms", 25_000); var producer = broker.producer()) {
             Broker.read(consumer, 100);
             long begin = System.nanoTime();
             Thread late = new Thread(() -> {
@@ -93,8 +93,8 @@ final class Seeking {
             });
             late.start();
             List<ConsumerRecord<String, String>> read = new ArrayList<>();
-            consumer.poll(Duration.ofSeconds(10)).forEach(read::add);
-            report.line("a waiting fetch is woken", "value", read.get(0).value(), "in time", System.nanoTime() - begin < 6_000_000_000L);
+            consumer.poll(Duration.ofSeconds(25)).forEach(read::add);
+            report.line("a waiting fetch is woken", "value", read.get(0).value(), "in time", System.nanoTime() - begin < 15_000_000_000L);
             late.join();
             consumer.close(Duration.ZERO);
         }

@@ -13,9 +13,9 @@ final class Victim {
 
     public static void main(String[] arguments) throws Exception {
         Broker broker = new Broker(arguments[0], "");
-        try (Member member = new Member(broker, "victim", arguments[1], arguments[2], "session.timeout.ms", 2000)) {
+        try (Member member = new Member(broker, "victim", arguments[1], arguments[2])) {
             Set<Integer> last = Set.of();
-            long end = System.nanoTime() + 60_000_000_000L;
+            long end = System.nanoTime() + 180_000_000_000L;
             while (System.nanoTime() < end) {
                 member.poll();
                 // Alone at first, perhaps: only a share is worth telling.

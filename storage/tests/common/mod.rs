@@ -164,7 +164,7 @@ impl Case {
 
     /// Waits until so many segment files are left.
     pub fn await_files(&self, count: usize) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.files("log").len() != count {
             assert!(Instant::now() < deadline, "{} files, not {count}", self.files("log").len());
             std::thread::sleep(Duration::from_millis(5));
