@@ -6,39 +6,29 @@
 //!
 //! Source: Apache Kafka, `KafkaApis.handleAlterConfigsRequest`, `ConfigAdminManager`.
 
-use kafka_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::alterations::{self, Manner, Wanted};
+use super::alterations::{self, Answer, Manner, Wanted};
 use crate::broker::{Broker, RequestContext};
-use crate::config::change::request::{SET, Wish};
+use crate::config::change::request::SET;
 
 /// Answers for each resource.
 pub async fn handle(broker: &Broker, context: &RequestContext, request: AlterConfigsRequest) -> AlterConfigsResponse {
-    let named: Vec<_> = request.resources.iter().map(|one| (one.resource_type, one.resource_name.clone())).collect();
     let wanted = request.resources.into_iter().map(wanted).collect();
-    let outcomes = alterations::alter(broker, context, wanted, Manner::Replace, request.validate_only).await;
-    let responses = named.into_iter().zip(outcomes).map(|((type_id, name), outcome)| {
-        let (code, message) = outcome.fields();
+    let answers = alterations::alter(broker, context, wanted, Manner::Replace, request.validate_only).await;
+    let response = |answer: Answer| {
         AlterConfigsResourceResponse::default()
-            .with_error_code(code)
-            .with_error_message(message)
-            .with_resource_type(type_id)
-            .with_resource_name(name)
-    });
-    AlterConfigsResponse::default().with_responses(responses.collect())
+            .with_error_code(answer.code)
+            .with_error_message(answer.message)
+            .with_resource_type(answer.type_id)
+            .with_resource_name(answer.name)
+    };
+    AlterConfigsResponse::default().with_responses(answers.into_iter().map(response).collect())
 }
 
 fn wanted(resource: AlterConfigsResource) -> Wanted {
-    let wish = |config: AlterableConfig| Wish {
-        setting: config.name.to_string(),
-        operation: SET,
-        value: config.value.map(|value| value.to_string()),
-    };
-    Wanted {
-        type_id: resource.resource_type,
-        name: resource.resource_name,
-        wishes: resource.configs.into_iter().map(wish).collect(),
-    }
+    let settings = resource.configs.into_iter().map(|config| (config.name, SET, config.value));
+    Wanted::new(resource.resource_type, resource.resource_name, settings)
 }

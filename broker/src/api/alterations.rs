@@ -41,6 +41,34 @@ pub struct Wanted {
     pub wishes: Vec<Wish>,
 }
 
+impl Wanted {
+    /// A resource, and for each setting that is named its operation and value.
+    pub fn new(
+        type_id: i8,
+        name: StrBytes,
+        settings: impl IntoIterator<Item = (StrBytes, i8, Option<StrBytes>)>,
+    ) -> Self {
+        let wish = |(setting, operation, value): (StrBytes, i8, Option<StrBytes>)| Wish {
+            setting: setting.to_string(),
+            operation,
+            value: value.map(|value| value.to_string()),
+        };
+        Self { type_id, name, wishes: settings.into_iter().map(wish).collect() }
+    }
+}
+
+/// What is answered for a resource: the fields of a response.
+pub struct Answer {
+    /// Kafka's number of its type.
+    pub type_id: i8,
+    /// Its name.
+    pub name: StrBytes,
+    /// 0, or why it is refused.
+    pub code: i16,
+    /// Why, in words.
+    pub message: Option<StrBytes>,
+}
+
 /// What is done with all resources of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
@@ -51,7 +79,7 @@ pub enum Manner {
 }
 
 /// What a resource comes to.
-pub enum Outcome {
+enum Outcome {
     /// It is done, or would be.
     Done,
     /// It is not, and why.
@@ -75,14 +103,15 @@ pub fn type_id(kind: ResourceKind) -> i8 {
     }
 }
 
-/// Makes the alterations, or only checks them; an outcome for each resource, in their order.
+/// Makes the alterations, or only checks them; an answer for each resource, in their order.
 pub async fn alter(
     broker: &Broker,
     context: &RequestContext,
     wanted: Vec<Wanted>,
     manner: Manner,
     only_check: bool,
-) -> Vec<Outcome> {
+) -> Vec<Answer> {
+    let named: Vec<_> = wanted.iter().map(|one| (one.type_id, one.name.clone())).collect();
     let repeated = repeated(broker, &wanted);
     let mut decided = Vec::with_capacity(wanted.len());
     let mut alterations = Vec::new();
@@ -101,7 +130,8 @@ pub async fn alter(
         if alterations.is_empty() { Vec::new() } else { broker.configs.alter(alterations, only_check, author).await };
     let mut answered = answered.into_iter().map(outcome);
     let stopping = || outcome(Err(AlterFailed::Stopping));
-    decided.into_iter().map(|one| one.or_else(|| answered.next()).unwrap_or_else(stopping)).collect()
+    let outcomes = decided.into_iter().map(|one| one.or_else(|| answered.next()).unwrap_or_else(stopping));
+    named.into_iter().zip(outcomes).map(|((type_id, name), outcome)| outcome.answer(type_id, name)).collect()
 }
 
 /// A resource that is answered already, or is up to the owner of the configuration.
@@ -166,11 +196,10 @@ fn outcome(answer: Result<(), AlterFailed>) -> Outcome {
 }
 
 impl Outcome {
-    /// As fields of a response: code and message.
-    pub fn fields(self) -> (i16, Option<StrBytes>) {
+    fn answer(self, type_id: i8, name: StrBytes) -> Answer {
         match self {
-            Self::Done => (0, None),
-            Self::Refused(code, message) => (code.code(), Some(message)),
+            Self::Done => Answer { type_id, name, code: ErrorCode::None.code(), message: None },
+            Self::Refused(code, message) => Answer { type_id, name, code: code.code(), message: Some(message) },
         }
     }
 }

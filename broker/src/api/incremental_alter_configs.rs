@@ -7,13 +7,12 @@
 //!
 //! Source: Apache Kafka, `KafkaApis.handleIncrementalAlterConfigsRequest`, `ConfigAdminManager`.
 
-use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::alterations::{self, Manner, Wanted};
+use super::alterations::{self, Answer, Manner, Wanted};
 use crate::broker::{Broker, RequestContext};
-use crate::config::change::request::Wish;
 
 /// Answers for each resource.
 pub async fn handle(
@@ -21,29 +20,19 @@ pub async fn handle(
     context: &RequestContext,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
-    let named: Vec<_> = request.resources.iter().map(|one| (one.resource_type, one.resource_name.clone())).collect();
     let wanted = request.resources.into_iter().map(wanted).collect();
-    let outcomes = alterations::alter(broker, context, wanted, Manner::Incremental, request.validate_only).await;
-    let responses = named.into_iter().zip(outcomes).map(|((type_id, name), outcome)| {
-        let (code, message) = outcome.fields();
+    let answers = alterations::alter(broker, context, wanted, Manner::Incremental, request.validate_only).await;
+    let response = |answer: Answer| {
         AlterConfigsResourceResponse::default()
-            .with_error_code(code)
-            .with_error_message(message)
-            .with_resource_type(type_id)
-            .with_resource_name(name)
-    });
-    IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
+            .with_error_code(answer.code)
+            .with_error_message(answer.message)
+            .with_resource_type(answer.type_id)
+            .with_resource_name(answer.name)
+    };
+    IncrementalAlterConfigsResponse::default().with_responses(answers.into_iter().map(response).collect())
 }
 
 fn wanted(resource: AlterConfigsResource) -> Wanted {
-    let wish = |config: AlterableConfig| Wish {
-        setting: config.name.to_string(),
-        operation: config.config_operation,
-        value: config.value.map(|value| value.to_string()),
-    };
-    Wanted {
-        type_id: resource.resource_type,
-        name: resource.resource_name,
-        wishes: resource.configs.into_iter().map(wish).collect(),
-    }
+    let settings = resource.configs.into_iter().map(|config| (config.name, config.config_operation, config.value));
+    Wanted::new(resource.resource_type, resource.resource_name, settings)
 }
