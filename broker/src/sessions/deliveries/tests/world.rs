@@ -109,6 +109,7 @@ impl World {
     pub fn log_start_moves(&mut self, log_start: i64) {
         self.log.retain(|batch| batch.last >= log_start);
         let change = self.live.log_start_moved(log_start);
+        self.names_who_had_them(&change);
         self.model.cut_below(log_start);
         self.happens(&change, &[], false);
     }
@@ -120,6 +121,7 @@ impl World {
             (run.first..=run.last).map(|offset| (offset, fate, delivery_count)).collect::<Vec<_>>()
         };
         assert_eq!(change.update.batches.iter().flat_map(each).collect::<Vec<_>>(), marks);
+        self.names_who_had_them(change);
         self.note_ends(change, marks, copied);
         let start = change.update.start_offset;
         let newly = marks.iter().filter(|(_, fate, _)| fate.is_final()).count() as i64;
@@ -152,6 +154,17 @@ impl World {
         }
         for run in &change.given_up {
             (run.first..=run.last).for_each(|offset| self.ends(offset, End::Announced));
+        }
+    }
+
+    /// What is given up out of a member's hands is announced with this member and the count of its deliveries.
+    fn names_who_had_them(&self, change: &Change) {
+        for run in change.given_up.iter().chain(&change.copies) {
+            for offset in run.first..=run.last {
+                if let Some(Cell::Held(member, _, count)) = self.model.cell(offset) {
+                    assert_eq!((run.member.as_ref(), run.delivery_count), (Some(member), *count), "{offset}");
+                }
+            }
         }
     }
 
