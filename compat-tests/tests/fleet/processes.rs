@@ -12,7 +12,7 @@ use crate::places::place;
 use crate::programs::Language;
 use crate::topic::{ConfigTopic, NAME};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(100);
 
 /// Processes of one service. Dropping it kills them.
