@@ -1,4 +1,5 @@
-//! How a round is made durable, decided by what it cost lately: through the journal, or by syncing the segments themselves.
+//! How a round is made durable, decided by what it cost lately: through the journal, or by syncing the segments themselves. What a partition asks for
+//! goes before that (`catena.commit.strategy`): the decision is about those that ask for nothing, and only their rounds teach it.
 //!
 //! 1. Rounds are of one kind when they have about as many segments and bytes; for each kind the cost of both ways is kept, as a moving
 //!    average.
@@ -12,6 +13,8 @@
 //! decides whether records are safe, only what it costs.
 
 use std::time::Duration;
+
+use crate::config::CommitStrategy;
 
 /// Segments that a round syncs directly at most; beyond that the journal's single sync has won wherever it was measured.
 pub const DIRECT_SEGMENTS_MAX: usize = 64;
@@ -130,6 +133,17 @@ impl Way {
     }
 }
 
+impl CommitStrategy {
+    /// The way of a partition that asks for this, where `cheaper` is the way for those that ask for nothing.
+    pub(crate) fn way(self, cheaper: Way) -> Way {
+        match self {
+            Self::Auto => cheaper,
+            Self::Journal => Way::Journal,
+            Self::Direct => Way::Direct,
+        }
+    }
+}
+
 fn untried(load: Load) -> Way {
     if load.bytes_per_segment() >= DIRECT_BYTES_PER_SEGMENT { Way::Direct } else { Way::Journal }
 }
@@ -158,6 +172,14 @@ mod tests {
         assert_eq!(choice.choose(SOME), Way::Journal);
         assert_eq!(choice.choose(Load { segments: 2, bytes: 2 << 20 }), Way::Direct);
         assert_eq!(choice.choose(Load { segments: 65, bytes: 1 << 30 }), Way::Journal);
+    }
+
+    #[test]
+    fn what_a_partition_asks_for_goes_before_what_is_cheaper() {
+        for cheaper in [Way::Journal, Way::Direct] {
+            let ways = [CommitStrategy::Auto, CommitStrategy::Journal, CommitStrategy::Direct].map(|s| s.way(cheaper));
+            assert_eq!(ways, [cheaper, Way::Journal, Way::Direct]);
+        }
     }
 
     #[test]

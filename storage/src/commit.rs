@@ -37,6 +37,8 @@ struct Gathering<L> {
     ordered: u64,
     left: Vec<Left>,
     between: Vec<Between>,
+    /// Whether the committer is to look at what it has waited for.
+    woken: bool,
     stopping: bool,
     /// Whether there is no committer any more.
     ended: bool,
@@ -44,7 +46,7 @@ struct Gathering<L> {
 
 impl<L> Gathering<L> {
     fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.left.is_empty() || !self.between.is_empty() || self.stopping
+        !self.dirty.is_empty() || !self.left.is_empty() || !self.between.is_empty() || self.woken || self.stopping
     }
 
     /// Takes over what is due; how long it is until the next one.
@@ -87,6 +89,7 @@ impl<L> Commits<L> {
             ordered: 0,
             left: Vec::new(),
             between: Vec::new(),
+            woken: false,
             stopping: false,
             ended: false,
         };
@@ -154,12 +157,19 @@ impl<L> Commits<L> {
                 None => self.wake.wait(gathering).unwrap_or_else(PoisonError::into_inner),
             };
         }
+        gathering.woken = false;
         Gathered {
             dirty: std::mem::take(&mut gathering.dirty),
             left: std::mem::take(&mut gathering.left),
             between: std::mem::take(&mut gathering.between),
             stopping: gathering.stopping,
         }
+    }
+
+    /// Has the committer go on, though there may be nothing to commit: something else that it waits for has happened.
+    pub fn wake(&self) {
+        self.lock().woken = true;
+        self.wake.notify_one();
     }
 
     /// Asks for the last commit.

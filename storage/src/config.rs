@@ -58,6 +58,8 @@ pub struct LogConfig {
     pub flush_ms: i64,
     /// How long an append waits for others to be committed with, milliseconds (`catena.commit.delay.ms`).
     pub commit_delay_ms: u32,
+    /// How appends are made durable (`catena.commit.strategy`).
+    pub commit_strategy: CommitStrategy,
     /// How long an idle producer is remembered, milliseconds (`producer.id.expiration.ms`).
     pub producer_id_expiration_ms: i64,
 }
@@ -93,6 +95,7 @@ impl Default for LogConfig {
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             commit_delay_ms: 0,
+            commit_strategy: CommitStrategy::Auto,
             producer_id_expiration_ms: DAY_MS,
         }
     }
@@ -157,6 +160,17 @@ pub enum AcksAll {
     Disk,
     /// In the page cache: they survive the death of the process, not the loss of power.
     Memory,
+}
+
+/// How what a partition got is made durable by a group commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitStrategy {
+    /// As the store finds cheaper.
+    Auto,
+    /// Through the journal, together with others.
+    Journal,
+    /// By syncing its segment, beside others.
+    Direct,
 }
 
 /// Whose clock sets the timestamps of records.

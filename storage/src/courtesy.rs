@@ -23,18 +23,19 @@ pub struct Courtesy {
 
 #[derive(Debug, Default)]
 struct State {
-    committing: bool,
+    /// Commits under way: rounds, and what is synced beside them.
+    committing: usize,
     last_commit: Option<Instant>,
     reading: usize,
 }
 
 impl State {
     fn is_busy(&self) -> bool {
-        self.committing || self.last_commit.is_some_and(|last| last.elapsed() < BUSY_FOR)
+        self.committing > 0 || self.last_commit.is_some_and(|last| last.elapsed() < BUSY_FOR)
     }
 
     fn must_wait(&self) -> bool {
-        self.committing || (self.is_busy() && self.reading > 0)
+        self.committing > 0 || (self.is_busy() && self.reading > 0)
     }
 }
 
@@ -42,7 +43,7 @@ impl Courtesy {
     /// Says that a commit begins, or is done.
     pub fn commit(&self, under_way: bool) {
         let mut state = self.lock();
-        state.committing = under_way;
+        state.committing = if under_way { state.committing + 1 } else { state.committing.saturating_sub(1) };
         state.last_commit = Some(Instant::now());
         drop(state);
         if !under_way {

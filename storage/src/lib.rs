@@ -23,8 +23,10 @@ mod committer;
 mod compaction;
 mod config;
 mod courtesy;
+mod durable;
 mod error;
 mod files;
+mod flight;
 pub mod fs;
 mod graveyard;
 mod growth;
@@ -70,7 +72,8 @@ mod union;
 
 pub use compaction::CleanerStats;
 pub use config::{
-    AcksAll, CleanerOptions, CleanupPolicy, Compression, CompressionType, LogConfig, StorageOptions, TimestampType,
+    AcksAll, CleanerOptions, CleanupPolicy, CommitStrategy, Compression, CompressionType, LogConfig, StorageOptions,
+    TimestampType,
 };
 pub use error::{
     AppendError, DeleteRecordsError, OpenError, ReadError, RecordFault, RejectedRecord, RejectedRecords, StoreError,

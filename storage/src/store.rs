@@ -64,8 +64,14 @@ pub struct Counters {
     pub commits: AtomicU64,
     /// Bytes written to the journal.
     pub journal_bytes: AtomicU64,
+    /// Group commits that went through the journal.
+    pub journal_commits: AtomicU64,
+    /// Group commits that synced segments.
+    pub direct_commits: AtomicU64,
     /// Segments synced in place by a commit.
     pub synced_segments: AtomicU64,
+    /// Bytes of batches that became durable that way.
+    pub synced_bytes: AtomicU64,
     /// Bytes of batches appended.
     pub bytes_appended: AtomicU64,
     /// Open chains that came from another store.
@@ -81,8 +87,14 @@ pub struct StoreStats {
     pub commits: u64,
     /// Bytes written to the journal.
     pub journal_bytes: u64,
+    /// Group commits that went through the journal.
+    pub journal_commits: u64,
+    /// Group commits that synced segments.
+    pub direct_commits: u64,
     /// Segments synced in place by a commit.
     pub synced_segments: u64,
+    /// Bytes of batches that became durable that way.
+    pub synced_bytes: u64,
     /// Bytes of batches appended.
     pub bytes_appended: u64,
     /// Reads from the disk.
@@ -273,7 +285,10 @@ impl Store {
             dir: self.dir.clone(),
             commits: count(&self.counters.commits),
             journal_bytes: count(&self.counters.journal_bytes),
+            journal_commits: count(&self.counters.journal_commits),
+            direct_commits: count(&self.counters.direct_commits),
             synced_segments: count(&self.counters.synced_segments),
+            synced_bytes: count(&self.counters.synced_bytes),
             bytes_appended: count(&self.counters.bytes_appended),
             reads: self.files.reads.stats(),
             chains_received: count(&self.counters.chains_received),
