@@ -87,7 +87,7 @@ pub use log_configs::{LogConfigs, PartitionOf};
 pub use log_dirs::{LogDir, LogDirPartition, MoveError};
 pub use open_files::OpenFiles;
 pub use producer_upkeep::{ProducerLimits, ProducerTurn, ProducerUpkeep};
-pub use reading::ReadStats;
+pub use reading::{ColdStrategy, ReadStats};
 pub use recovery::RecoveryReport;
 pub use storage::Storage;
 pub use store::StoreStats;

@@ -23,12 +23,10 @@ use crate::lineage::{ANY_OFFSET, Lineage};
 use crate::segment::Segment;
 use crate::trusted::Trusted;
 
-/// The most that one cold read gives, bytes, unless a batch is larger: what one reader may make the others wait for.
-pub const COLD_BYTES_MAX: usize = 1024 * 1024;
+/// What is read at a time of a batch whose length is not known to be true.
+const PIECE_BYTES: usize = 1024 * 1024;
 /// Batches before the one looked for, as far as the index tells: read along with it.
 const BEFORE_FIRST: u64 = 8 * 1024;
-/// How far ahead of a reader that goes through the segment the disk is kept busy.
-const AHEAD: u64 = 4 * 1024 * 1024;
 /// How far the system may read on by itself.
 const SYSTEM_AHEAD: u64 = 4 * 1024 * 1024;
 /// Readers of one segment that are followed at the same time.
@@ -45,6 +43,22 @@ pub struct Wanted {
     pub min_one_batch: bool,
     /// Bytes of the segment that the reader may see; a batch ends there.
     pub limit: u64,
+}
+
+/// How the disk is read for somebody who may wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ColdStrategy {
+    /// The most that one read gives, bytes, unless a batch is larger: what one reader may make the others wait for
+    /// (`catena.cold.read.max.bytes`).
+    pub bytes_max: usize,
+    /// How far ahead of a reader that goes through a segment the disk is kept busy, bytes (`catena.cold.read.ahead.bytes`).
+    pub ahead_bytes: u64,
+}
+
+impl Default for ColdStrategy {
+    fn default() -> Self {
+        Self { bytes_max: 1024 * 1024, ahead_bytes: 4 * 1024 * 1024 }
+    }
 }
 
 /// Why there are no bytes.
@@ -99,6 +113,8 @@ pub struct ReadCounters {
     pub cold_reads: AtomicU64,
     /// Bytes they gave.
     pub cold_bytes: AtomicU64,
+    /// Bytes that the disk was asked for ahead of them.
+    pub ahead_bytes: AtomicU64,
     /// Places at which a batch is damaged, each counted once since its segment was opened.
     pub damaged: AtomicU64,
     /// Places that the disk could not read, likewise.
@@ -112,6 +128,8 @@ pub struct ReadStats {
     pub cold_reads: u64,
     /// Bytes they gave.
     pub cold_bytes: u64,
+    /// Bytes that the disk was asked for ahead of them.
+    pub ahead_bytes: u64,
     /// Places at which a batch is damaged.
     pub damaged: u64,
     /// Places that the disk could not read.
@@ -125,6 +143,7 @@ impl ReadCounters {
         ReadStats {
             cold_reads: count(&self.cold_reads),
             cold_bytes: count(&self.cold_bytes),
+            ahead_bytes: count(&self.ahead_bytes),
             damaged: count(&self.damaged),
             unreadable: count(&self.unreadable),
         }
@@ -143,15 +162,16 @@ impl Reading {
         known.len() < FAULTS_MAX && known.insert(position)
     }
 
-    /// Somebody has read `range`. What should be asked of the disk now, if that is a reader that goes on and on.
-    fn follow(&self, range: &Range<u64>, from: u64) -> Option<Range<u64>> {
+    /// Somebody has read `range`. What should be asked of the disk now, if that is a reader that goes on and on: `ahead` bytes, before half of
+    /// them are read.
+    fn follow(&self, range: &Range<u64>, from: u64, ahead: u64) -> Option<Range<u64>> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let known = streams.iter().position(|stream| stream.next == range.start);
         let mut stream = known.map_or(Stream { next: 0, asked: 0 }, |at| streams.remove(at));
         stream.next = range.end;
         stream.asked = stream.asked.max(range.end);
         let goes_on = known.is_some() || from == 0;
-        let ask = (goes_on && stream.asked < range.end + AHEAD / 2).then(|| stream.asked..range.end + AHEAD);
+        let ask = (goes_on && stream.asked < range.end + ahead / 2).then(|| stream.asked..range.end + ahead);
         stream.asked = ask.as_ref().map_or(stream.asked, |ask| ask.end);
         streams.truncate(STREAMS_MAX - 1);
         streams.insert(0, stream);
@@ -190,12 +210,12 @@ pub fn hot(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Rang
     Ok(Some(start..Batches::new(&last).last().map_or(near, |found| near + found.end as u64)))
 }
 
-/// Reads from the file and checks. None when no batch below the limit holds `offset`; empty when none fits. Blocking.
+/// Reads from the file, as `strategy` says, and checks. None when no batch below the limit holds `offset`; empty when none fits. Blocking.
 ///
 /// # Errors
 /// When the first batch is damaged, or cannot be read.
-pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Bytes>, Fault> {
-    let max_bytes = wanted.max_bytes.min(COLD_BYTES_MAX) as u64;
+pub fn cold(segment: &Segment, offset: i64, wanted: Wanted, strategy: ColdStrategy) -> Result<Option<Bytes>, Fault> {
+    let max_bytes = wanted.max_bytes.min(strategy.bytes_max) as u64;
     let (from, at) = segment.floor_of_offset(offset);
     let turn = segment.files().courtesy.turn();
     let mut headers = Headers::new(segment, from..wanted.limit, BEFORE_FIRST + max_bytes).expecting(at);
@@ -223,7 +243,7 @@ pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Byt
     }
     let read = start..start + good as u64;
     segment.reading.trusted.add(read.clone());
-    read_ahead(segment, &read, from);
+    read_ahead(segment, &read, from, strategy.ahead_bytes);
     let counters = segment.read_counters();
     counters.cold_reads.fetch_add(1, Ordering::Relaxed);
     counters.cold_bytes.fetch_add(good as u64, Ordering::Relaxed);
@@ -231,9 +251,11 @@ pub fn cold(segment: &Segment, offset: i64, wanted: Wanted) -> Result<Option<Byt
 }
 
 /// Keeps the disk busy for a reader that goes on and on, unless it is busy with commits.
-fn read_ahead(segment: &Segment, read: &Range<u64>, from: u64) {
-    let Some(ask) = segment.reading.follow(read, from).filter(|_| !segment.files().courtesy.is_busy()) else { return };
+fn read_ahead(segment: &Segment, read: &Range<u64>, from: u64, ahead: u64) {
+    let ask = segment.reading.follow(read, from, ahead).filter(|_| !segment.files().courtesy.is_busy());
+    let Some(ask) = ask else { return };
     if let (Ok(file), Ok(())) = (segment.file(), forget_absent(segment, ask.start..ask.end + SYSTEM_AHEAD)) {
+        segment.read_counters().ahead_bytes.fetch_add(ask.end - ask.start, Ordering::Relaxed);
         file.read_ahead(ask);
     }
 }
@@ -359,12 +381,12 @@ impl<'a> Window<'a> {
     /// Checks a batch that is larger than what is read at a time: before it may take so much memory, its length must be true.
     fn check_large(&mut self, start: u64, header: &BatchHeader) -> Result<(), Fault> {
         let end = start + header.size() as u64;
-        if header.size() <= COLD_BYTES_MAX {
+        if header.size() <= PIECE_BYTES {
             return Ok(());
         }
         let (mut at, mut crc) = (start + batch::CRC_START as u64, 0);
         while at < end {
-            let step = (end - at).min(COLD_BYTES_MAX as u64);
+            let step = (end - at).min(PIECE_BYTES as u64);
             self.hold(at, step, step)?;
             let piece = self.from(at);
             crc = crc32c::crc32c_append(crc, piece.get(..step as usize).unwrap_or(piece));

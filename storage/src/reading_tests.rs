@@ -87,7 +87,11 @@ fn on_a_bad_disk(sector: u64) -> (TempDir, Segment, u64) {
 }
 
 fn cold_from(segment: &Segment, offset: i64) -> Result<Option<Bytes>, Fault> {
-    cold(segment, offset, Wanted { max_bytes: 1 << 20, min_one_batch: true, limit: segment.len() })
+    cold_by(segment, offset, ColdStrategy::default())
+}
+
+fn cold_by(segment: &Segment, offset: i64, strategy: ColdStrategy) -> Result<Option<Bytes>, Fault> {
+    cold(segment, offset, Wanted { max_bytes: 1 << 20, min_one_batch: true, limit: segment.len() }, strategy)
 }
 
 #[test]
@@ -111,12 +115,26 @@ fn what_lies_around_a_bad_sector_is_served() {
 #[test]
 fn a_reader_that_goes_on_is_read_ahead_for_and_one_that_jumps_is_not() {
     let reading = Reading::new(Trusted::nothing());
-    let piece = COLD_BYTES_MAX as u64;
-    assert_eq!(reading.follow(&(0..piece), 0), Some(piece..piece + AHEAD), "the beginning of a segment");
-    assert_eq!(reading.follow(&(piece..2 * piece), piece), None, "enough is asked for");
-    assert_eq!(reading.follow(&(90 * piece..91 * piece), 90 * piece), None, "somebody jumps");
-    assert_eq!(reading.follow(&(2 * piece..3 * piece), 2 * piece), None);
-    let asked = reading.follow(&(3 * piece..4 * piece), 3 * piece);
-    assert_eq!(asked, Some(piece + AHEAD..4 * piece + AHEAD));
-    assert_eq!(reading.follow(&(91 * piece..92 * piece), 91 * piece), Some(92 * piece..92 * piece + AHEAD), "goes on");
+    let (piece, ahead) = (1 << 20, 4 << 20);
+    let follow = |range: Range<u64>| reading.follow(&range, range.start, ahead);
+    assert_eq!(follow(0..piece), Some(piece..piece + ahead), "the beginning of a segment");
+    assert_eq!(follow(piece..2 * piece), None, "enough is asked for");
+    assert_eq!(follow(90 * piece..91 * piece), None, "somebody jumps");
+    assert_eq!(follow(2 * piece..3 * piece), None);
+    assert_eq!(follow(3 * piece..4 * piece), Some(piece + ahead..4 * piece + ahead));
+    assert_eq!(follow(91 * piece..92 * piece), Some(92 * piece..92 * piece + ahead), "goes on");
+    assert_eq!(reading.follow(&(92 * piece..93 * piece), 92 * piece, 0), None, "one that wants nothing ahead");
+}
+
+#[test]
+fn a_reader_gets_as_much_at_once_as_its_strategy_says() {
+    let (_dir, segment, size) = on_a_bad_disk(1 << 30);
+    let read = |bytes_max, ahead_bytes| {
+        cold_by(&segment, 0, ColdStrategy { bytes_max, ahead_bytes }).unwrap().unwrap().len() as u64
+    };
+    assert_eq!(read(1, 0), size, "one batch in any case");
+    assert_eq!(read(10 * size as usize, 0), 10 * size);
+    assert_eq!(segment.read_counters().stats().ahead_bytes, 0);
+    assert_eq!(read(1 << 20, 8192), BATCHES as u64 * size);
+    assert_eq!(segment.read_counters().stats().ahead_bytes, 8192);
 }

@@ -101,7 +101,7 @@ fn count(broker: &Broker, trials: &Arc<Trials>, fetched: &Fetched) {
 fn limits(context: &RequestContext, request: &FetchRequest) -> Limits {
     let bytes_max = size(request.max_bytes).min(context.config.fetch.response_bytes_max);
     let up_to = if request.isolation_level == READ_COMMITTED { ReadUpTo::LastStable } else { ReadUpTo::HighWatermark };
-    Limits { bytes_max, bytes_min: size(request.min_bytes).min(bytes_max), up_to }
+    Limits { bytes_max, bytes_min: size(request.min_bytes).min(bytes_max), up_to, cold: context.config.fetch.cold }
 }
 
 fn size(bytes: i32) -> usize {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use catena_storage::{CleanerOptions, LogConfig, ProducerLimits};
+use catena_storage::{CleanerOptions, ColdStrategy, LogConfig, ProducerLimits};
 
 pub mod bounds;
 pub mod change;
@@ -130,6 +130,8 @@ pub struct FetchConfig {
     pub cold_threads: usize,
     /// Memory for what they have read (`catena.cold.read.buffer.bytes`).
     pub cold_buffer_bytes: usize,
+    /// How they read (`catena.cold.read.max.bytes`, `catena.cold.read.ahead.bytes`).
+    pub cold: ColdStrategy,
     /// Sessions kept (`max.incremental.fetch.session.cache.slots`).
     pub session_slots: usize,
 }

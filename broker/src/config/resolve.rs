@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use catena_storage::{CleanerOptions, ProducerLimits};
+use catena_storage::{CleanerOptions, ColdStrategy, ProducerLimits};
 
 use crate::config::bounds::list_items;
 use crate::config::error::{ConfigError, Warning};
@@ -44,6 +44,10 @@ pub fn resolve(settings: Settings) -> Result<(Config, Vec<Warning>), ConfigError
             response_bytes_max: settings.number("fetch.max.bytes")?,
             cold_threads: settings.number("catena.cold.read.threads")?,
             cold_buffer_bytes: settings.number("catena.cold.read.buffer.bytes")?,
+            cold: ColdStrategy {
+                bytes_max: settings.number("catena.cold.read.max.bytes")?,
+                ahead_bytes: settings.number("catena.cold.read.ahead.bytes")?,
+            },
             session_slots: settings.number("max.incremental.fetch.session.cache.slots")?,
         },
         groups: groups(&settings)?,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use catena_storage::{AcksAll, CleanupPolicy, Compression, CompressionType, LogConfig, TimestampType};
+use catena_storage::{AcksAll, CleanupPolicy, CommitStrategy, Compression, CompressionType, LogConfig, TimestampType};
 
 use crate::config::bounds::list_items;
 use crate::config::definition::Definition;
@@ -99,6 +99,7 @@ pub fn log_config(topic: &TopicConfigs, defaults: &LogConfig) -> LogConfig {
         flush_messages: own.number("flush.messages", defaults.flush_messages),
         flush_ms: own.number("flush.ms", defaults.flush_ms),
         commit_delay_ms: own.number("catena.commit.delay.ms", defaults.commit_delay_ms),
+        commit_strategy: own.text("catena.commit.strategy").map_or(defaults.commit_strategy, commit_strategy),
         producer_id_expiration_ms: defaults.producer_id_expiration_ms,
     }
 }
@@ -124,6 +125,14 @@ impl Own<'_> {
 
 fn acks_all(name: &str) -> AcksAll {
     if name == "memory" { AcksAll::Memory } else { AcksAll::Disk }
+}
+
+fn commit_strategy(name: &str) -> CommitStrategy {
+    match name {
+        "journal" => CommitStrategy::Journal,
+        "direct" => CommitStrategy::Direct,
+        _ => CommitStrategy::Auto,
+    }
 }
 
 fn timestamp_type(name: &str) -> TimestampType {

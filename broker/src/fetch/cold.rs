@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use catena_storage::{PartitionLog, ReadError, ReadSlice, ReadUpTo};
+use catena_storage::{ColdStrategy, PartitionLog, ReadError, ReadSlice, ReadUpTo};
 use tokio::sync::oneshot;
 
 /// Beyond so many jobs nothing is read ahead of its being asked for.
@@ -34,6 +34,8 @@ pub struct ColdRead {
     pub min_one_batch: bool,
     /// How far the reader may see.
     pub up_to: ReadUpTo,
+    /// How the reader has the disk read.
+    pub strategy: ColdStrategy,
 }
 
 /// What came of a read. None: it is in the system's cache now, for a reader that hurries.
@@ -67,7 +69,7 @@ struct Askers {
 
 /// Which read it is: the log by its address, which the job keeps.
 #[derive(PartialEq, Eq, Hash)]
-struct Key(usize, i64, usize, bool, ReadUpTo);
+struct Key(usize, i64, usize, bool, ReadUpTo, ColdStrategy);
 
 /// Memory that slices take.
 struct Buffers {
@@ -151,7 +153,8 @@ impl Shared {
         // Behind whoever serves connections. Where the system refuses, as all others.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
         while let Some(read) = self.next() {
-            let slice = read.log.read(read.offset, read.bytes_max, read.min_one_batch, read.up_to);
+            let ColdRead { offset, bytes_max, min_one_batch, up_to, strategy, .. } = read;
+            let slice = read.log.read_by(strategy, offset, bytes_max, min_one_batch, up_to);
             let outcome = slice.map(|slice| self.buffers.clone().hold(slice));
             let askers = self.lock().askers.remove(&Key::of(&read)).unwrap_or_default();
             for asker in askers.waiting {
@@ -187,7 +190,7 @@ impl Askers {
 
 impl Key {
     fn of(read: &ColdRead) -> Self {
-        Self(Arc::as_ptr(&read.log).addr(), read.offset, read.bytes_max, read.min_one_batch, read.up_to)
+        Self(Arc::as_ptr(&read.log).addr(), read.offset, read.bytes_max, read.min_one_batch, read.up_to, read.strategy)
     }
 }
 

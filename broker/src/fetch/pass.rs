@@ -137,7 +137,7 @@ impl Sources<'_> {
         Allowance { bytes_max, min_one_batch }: Allowance,
         nothing: PartitionRecords,
     ) -> Result<Found, FetchError> {
-        let up_to = self.limits.up_to;
+        let Limits { up_to, cold: strategy, .. } = *self.limits;
         let slice = match self.awaited.find(&log, offset).transpose()?.flatten() {
             // Others gave more than before.
             Some(slice) if slice.bytes.len() > bytes_max && !min_one_batch => return Ok(Found::Read(nothing)),
@@ -146,7 +146,7 @@ impl Sources<'_> {
         };
         Ok(match slice {
             Some(slice) => Found::Read(PartitionRecords { offsets: slice.offsets, records: Some(slice), ..nothing }),
-            None => Found::Cold(ColdRead { log, offset, bytes_max, min_one_batch, up_to }, nothing),
+            None => Found::Cold(ColdRead { log, offset, bytes_max, min_one_batch, up_to, strategy }, nothing),
         })
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Source: Apache Kafka, `Partition.readRecords`, `ReplicaManager.readFromLog`.
 
-use catena_storage::{EpochEnd, LogOffsets, ReadError, ReadUpTo, StoreError};
+use catena_storage::{ColdStrategy, EpochEnd, LogOffsets, ReadError, ReadUpTo, StoreError};
 
 use super::session::Want;
 
@@ -22,6 +22,8 @@ pub struct Limits {
     pub bytes_min: usize,
     /// How far the client may see.
     pub up_to: ReadUpTo,
+    /// How the disk is read for it.
+    pub cold: ColdStrategy,
 }
 
 /// Why a partition gives nothing.

@@ -98,9 +98,12 @@ families! {
     Counter "catena_group_expired_members_total" "Members removed because they were silent." = |broker, out| out.value(broker.groups.stats().expired_members);
     Counter "catena_offset_commits_total" "Committed offsets, by partition." = |broker, out| out.value(broker.groups.stats().commits);
     Counter "catena_expired_offsets_total" "Committed offsets removed because they were old." = |broker, out| out.value(broker.groups.stats().expired_offsets);
-    Counter "catena_store_commits_total" ["dir"] "Group commits: journal slots made durable." = |broker, out| stores(broker, out, |store| store.commits);
+    Counter "catena_store_commits_total" ["dir"] "Group commits." = |broker, out| stores(broker, out, |store| store.commits);
+    Counter "catena_store_journal_commits_total" ["dir"] "Group commits that went through the journal, a slot each (`catena.commit.strategy`)." = |broker, out| stores(broker, out, |store| store.journal_commits);
+    Counter "catena_store_direct_commits_total" ["dir"] "Group commits that made segments durable themselves." = |broker, out| stores(broker, out, |store| store.direct_commits);
     Counter "catena_store_journal_bytes_total" ["dir"] "Bytes written to the journal." = |broker, out| stores(broker, out, |store| store.journal_bytes);
     Counter "catena_store_synced_segments_total" ["dir"] "Segments made durable themselves." = |broker, out| stores(broker, out, |store| store.synced_segments);
+    Counter "catena_store_synced_bytes_total" ["dir"] "Bytes of record batches that became durable with their segments, without the journal." = |broker, out| stores(broker, out, |store| store.synced_bytes);
     Counter "catena_store_appended_bytes_total" ["dir"] "Bytes appended to partition logs." = |broker, out| stores(broker, out, |store| store.bytes_appended);
     Counter "catena_store_chains_received_total" ["dir"] "Open chains that came from a store that failed or was full." = |broker, out| stores(broker, out, |store| store.chains_received);
     Counter "catena_store_deleted_segments_total" ["dir"] "Segments deleted by retention, by clients, or with their topic; the files go `file.delete.delay.ms` later." = |broker, out| stores(broker, out, |store| store.deleted.segments);
@@ -111,6 +114,7 @@ families! {
     Gauge "catena_store_available_bytes" ["dir"] "Room on the disk of the store." = |broker, out| stores(broker, out, |store| store.available_bytes);
     Counter "catena_store_cold_reads_total" ["dir"] "Reads that went to the disk or the system's cache instead of mapped memory." = |broker, out| stores(broker, out, |store| store.reads.cold_reads);
     Counter "catena_store_cold_read_bytes_total" ["dir"] "Bytes of record batches that such reads gave." = |broker, out| stores(broker, out, |store| store.reads.cold_bytes);
+    Counter "catena_store_read_ahead_bytes_total" ["dir"] "Bytes that the disk was asked for ahead of such reads (`catena.cold.read.ahead.bytes`)." = |broker, out| stores(broker, out, |store| store.reads.ahead_bytes);
     Gauge "catena_store_cold_reads_queued" "Such reads that no thread has begun (`catena.cold.read.threads`)." = |broker, out| out.value(broker.cold_reads.queued());
     Gauge "catena_store_cold_read_buffer_bytes" "Memory for what was read and is not sent yet (`catena.cold.read.buffer.bytes`)." = |broker, out| out.value(broker.cold_reads.buffer_bytes());
     Counter "catena_store_damaged_places_total" ["dir"] "Places in segments where a reader met a damaged record batch, which is not served; the log says where." = |broker, out| stores(broker, out, |store| store.reads.damaged);

@@ -166,6 +166,22 @@ pub fn commit_delay(setting: Setting) {
     assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
 }
 
+pub fn commit_strategy(setting: Setting) {
+    let mut scene = Scene::start(&[]);
+    scene.put_at(now_ms(), 10);
+    for (value, expected) in [("direct", [0, 1]), ("journal", [1, 0]), ("auto", [1, 0])] {
+        scene.set(setting, value);
+        let ways = |scene: &Scene| {
+            let stats = scene.running.broker().storage.stats();
+            [stats[0].journal_commits, stats[0].direct_commits]
+        };
+        let before = ways(&scene);
+        scene.put_at(now_ms(), 10);
+        let after = ways(&scene);
+        assert_eq!([0, 1].map(|way| after[way] - before[way]), expected, "{value}");
+    }
+}
+
 pub fn segment_size(setting: Setting) {
     let mut scene = Scene::start(&[]);
     let half = batch(1, now_ms(), SEGMENT_BYTES_MIN * 6 / 10);

@@ -60,6 +60,7 @@ effects! {
     records_in_memory_are_made_durable_in_time:
         logs::flush_in_time, ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"], ["flush.ms"];
     commits_wait: logs::commit_delay, ["catena.commit.delay.ms"], ["catena.commit.delay.ms"];
+    commits_go_another_way: logs::commit_strategy, ["catena.commit.strategy"], ["catena.commit.strategy"];
     segments_have_another_size: logs::segment_size, ["log.segment.bytes"], ["segment.bytes"];
     segments_are_closed_in_time: logs::segment_time, ["log.roll.ms", "log.roll.hours"], ["segment.ms"];
     segments_are_closed_at_random:
@@ -90,6 +91,8 @@ effects! {
     descriptions_of_topics_have_another_length: topics::described, ["max.request.partition.size.limit"], [];
 
     fetched_records_are_fewer: fetch::size, ["fetch.max.bytes"], [];
+    reads_from_the_disk_give_less: fetch::cold_size, ["catena.cold.read.max.bytes"], [];
+    the_disk_is_not_kept_busy_ahead_of_readers: fetch::ahead, ["catena.cold.read.ahead.bytes"], [];
     sessions_of_fetches_are_fewer: fetch::sessions, ["max.incremental.fetch.session.cache.slots"], [];
 
     idempotent_producers_are_forgotten_sooner: producers::expiration, ["producer.id.expiration.ms"], [];

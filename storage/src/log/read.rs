@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::{LogOffsets, PartitionLog};
 use crate::error::{ReadError, StoreError};
 use crate::index::Cold;
-use crate::reading::{self, Fault, Wanted};
+use crate::reading::{self, ColdStrategy, Fault, Wanted};
 use crate::segment::Segment;
 
 /// Up to where a reader may see.
@@ -68,6 +68,21 @@ impl PartitionLog {
         min_one_batch: bool,
         up_to: ReadUpTo,
     ) -> Result<ReadSlice, ReadError> {
+        self.read_by(ColdStrategy::default(), offset, max_bytes, min_one_batch, up_to)
+    }
+
+    /// As `read`, but from the disk as `strategy` says.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_by(
+        &self,
+        strategy: ColdStrategy,
+        offset: i64,
+        max_bytes: usize,
+        min_one_batch: bool,
+        up_to: ReadUpTo,
+    ) -> Result<ReadSlice, ReadError> {
         let mut offset = offset;
         loop {
             if let Some(slice) = self.read_now(offset, max_bytes, min_one_batch, up_to)? {
@@ -77,7 +92,7 @@ impl PartitionLog {
                 Aim::AtEnd(offsets) => return Ok(ReadSlice { bytes: Bytes::new(), offsets }),
                 Aim::At(target) => target,
             };
-            let bytes = reading::cold(&segment, offset, Wanted { max_bytes, min_one_batch, limit });
+            let bytes = reading::cold(&segment, offset, Wanted { max_bytes, min_one_batch, limit }, strategy);
             match (bytes.map_err(|fault| self.report(&segment, offset, &fault))?, next) {
                 // The records behind the last one of the segment are gone: the next one goes on.
                 (None, Some(next)) if is_there => offset = next,

@@ -9,7 +9,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::model::{Kind, Model, Name};
-use super::settings::{self, LOOK_INTERVAL};
+use super::settings::{self, LOOK_INTERVAL, Strategies};
 
 /// Names of topics; few, so that they are used again.
 pub const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -25,6 +25,7 @@ pub struct Life {
     pub model: Arc<Mutex<Model>>,
     pub kinds: [Kind; NAMES.len()],
     pub deletes: bool,
+    pub strategies: Strategies,
     /// Whether a sync may fail in the only store.
     pub is_failing: bool,
     /// Whether a store may have no room.
@@ -86,8 +87,12 @@ impl Life {
         id.map_err(|error| self.tolerate(&format!("a producer id: {error}"))).ok()
     }
 
-    /// Creates, deletes or grows a topic, or deletes records.
+    /// Creates, deletes or grows a topic, deletes records, or changes how partitions are committed.
     pub fn operate(&self, dice: &mut StdRng) {
+        if dice.random_bool(0.3) {
+            self.strategies.turn();
+            return self.storage.refresh_log_configs();
+        }
         if self.deletes && dice.random_bool(0.3) {
             return self.delete_records(dice);
         }

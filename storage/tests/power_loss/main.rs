@@ -2,7 +2,7 @@
 //!
 //! A round is a few lives of one store. In a life several producers append, topics come and go, journal files and segments are small, so
 //! that rolls, checkpoints and reuse happen all the time. In half of the rounds some topics are compacted or acknowledged in memory, in half
-//! of them records are deleted; of several stores one may fail and come back, or have no room. A life ends with a loss of power (the disk keeps
+//! of them records are deleted. Partitions are committed in different ways, and change them; of several stores one may fail and come back, or have no room. A life ends with a loss of power (the disk keeps
 //! any part of what was not synced, see `catena_storage::fs::faulty`), the death of the process, with or without a sync that failed before,
 //! or a clean stop; the next start may be cut short as well, several times over. After each start the whole store is compared with the model.
 //!

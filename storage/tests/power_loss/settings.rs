@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use catena_storage::{AcksAll, CleanerOptions, CleanupPolicy, LogConfig, LogConfigs, StorageOptions};
+use catena_storage::{AcksAll, CleanerOptions, CleanupPolicy, CommitStrategy, LogConfig, LogConfigs, StorageOptions};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -15,11 +16,27 @@ pub const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 const COMPACT: &str = "compact";
 const MEMORY: &str = "memory";
 
+/// How partitions are committed: all three strategies side by side, each of which goes round the partitions.
+#[derive(Debug, Clone, Default)]
+pub struct Strategies(Arc<AtomicU32>);
+
+impl Strategies {
+    /// From now on every partition has another one.
+    pub fn turn(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn of(&self, index: u32) -> CommitStrategy {
+        let all = [CommitStrategy::Auto, CommitStrategy::Direct, CommitStrategy::Journal];
+        all[(index + self.0.load(Ordering::Relaxed)) as usize % all.len()]
+    }
+}
+
 /// Of a broker with topics of these kinds.
-pub fn of_broker(kinds: &[Kind], dice: &mut StdRng) -> StorageOptions {
+pub fn of_broker(kinds: &[Kind], strategies: &Strategies, dice: &mut StdRng) -> StorageOptions {
     StorageOptions {
         journal_segment_bytes: 4096 * dice.random_range(2..16),
-        log_config: log_configs(log_defaults(dice)),
+        log_config: log_configs(log_defaults(dice), strategies.clone()),
         look_interval: LOOK_INTERVAL,
         cleaner: cleaner(kinds.iter().any(|kind| kind.is_compacted)),
         ..StorageOptions::default()
@@ -51,8 +68,11 @@ fn cleaner(enabled: bool) -> CleanerOptions {
     CleanerOptions { enabled, dedupe_buffer_bytes, backoff: LOOK_INTERVAL, ..CleanerOptions::default() }
 }
 
-fn log_configs(defaults: LogConfig) -> LogConfigs {
-    LogConfigs::new(move |partition| Arc::new(log_config(partition.configs, &defaults)))
+fn log_configs(defaults: LogConfig, strategies: Strategies) -> LogConfigs {
+    LogConfigs::new(move |partition| {
+        let config = log_config(partition.configs, &defaults);
+        Arc::new(LogConfig { commit_strategy: strategies.of(partition.index), ..config })
+    })
 }
 
 /// What the settings of a topic mean.

@@ -11,7 +11,7 @@ use super::common::machine::Machine;
 use super::life::{Lacking, Life, NAMES};
 use super::model::{Kind, Model};
 use super::producer::Producer;
-use super::settings;
+use super::settings::{self, Strategies};
 
 /// Stores at most.
 const STORES_MAX: usize = 3;
@@ -27,6 +27,7 @@ pub struct World {
     model: Arc<Mutex<Model>>,
     producers: Vec<Producer>,
     options: StorageOptions,
+    strategies: Strategies,
     lacking: Lacking,
     /// The store that has missed something since all were there at a start.
     lost: Option<usize>,
@@ -62,7 +63,7 @@ impl World {
         // Half of the rounds have nothing but what the default promises.
         let share = if dice.random_bool(0.5) { 0.0 } else { 0.4 };
         let kinds = NAMES.map(|_| Kind { is_memory: dice.random_bool(share), is_compacted: dice.random_bool(share) });
-        let mut model = Model::default();
+        let (mut model, strategies) = (Model::default(), Strategies::default());
         NAMES.iter().zip(kinds).for_each(|(name, kind)| model.set_kind(name, kind));
         Self {
             kinds,
@@ -74,7 +75,8 @@ impl World {
             model: Arc::new(Mutex::new(model)),
             producers: [false, idempotent, idempotent].map(Producer::new).into(),
             story: format!("{stores} stores, {lacking:?} lacking, {kinds:?}"),
-            options: settings::of_broker(&kinds, dice),
+            options: settings::of_broker(&kinds, &strategies, dice),
+            strategies,
         }
     }
 
@@ -156,6 +158,7 @@ impl World {
             model: self.model.clone(),
             kinds: self.kinds,
             deletes: self.deletes,
+            strategies: self.strategies.clone(),
             is_failing: false,
             is_filled: false,
         }
