@@ -3,7 +3,7 @@
 Every line on the standard output is a JSON object: what one client saw. `at` is the time when it asked, seconds since 1970.
 
     produce BOOTSTRAP TOPIC BYTES PER_SECOND NAME=PARTITION...   each client to its partition, so many records a second
-    read BOOTSTRAP TOPIC EVERY_MS NAME...                        each client the whole topic over and over, one poll each EVERY_MS
+    read BOOTSTRAP TOPIC EVERY_MS NAME=PARTITION...              each client its partition over and over, one poll each EVERY_MS
     join BOOTSTRAP TOPIC NAME...                                 each client joins a group of its name, leaves, joins again
 """
 
@@ -69,26 +69,28 @@ def delivered(name):
     return report
 
 
-def read(bootstrap, topic, every_ms, *names):
+def read(bootstrap, topic, every_ms, *targets):
     """One fetch for each poll: a client that has much to read and does other things in between."""
+    partitions = {name: int(partition) for name, partition in (target.split("=") for target in targets)}
 
     def one(name):
+        partition = partitions[name]
         # Nothing is fetched ahead, and one fetch asks for at most this much of the partition.
         one_fetch = {"queued.min.messages": 1, "fetch.message.max.bytes": 65536, "fetch.queue.backoff.ms": 10}
         kept = {"group.id": name, "enable.auto.commit": False, "enable.partition.eof": True}
         consumer = Consumer(settings(bootstrap, name, **one_fetch, **kept))
-        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         while not STOP.wait(int(every_ms) / 1000):
             at, size = time.time(), 0
             for message in consumer.consume(1000, 0.005):
                 if message.error() is None:
                     size += len(message.value())
                 elif message.error().name() == "_PARTITION_EOF":
-                    consumer.seek(TopicPartition(topic, 0, 0))
+                    consumer.seek(TopicPartition(topic, partition, 0))
             say(client=name, at=at, bytes=size)
         consumer.close()
 
-    together(one, names)
+    together(one, partitions)
 
 
 def join(bootstrap, topic, *names):

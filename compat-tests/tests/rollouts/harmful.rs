@@ -3,6 +3,7 @@
 use compat_tests::python;
 use serde_json::json;
 
+use crate::clients::{fill, names};
 use crate::load::{Load, Seen, no_errors, now, producer, quantile};
 use crate::place::Arm;
 use crate::stage::{Stage, measured_by, rollout};
@@ -81,30 +82,50 @@ fn slow(seen: &[Seen]) -> f64 {
     slow as f64 / seen.len().max(1) as f64
 }
 
-/// Names of `count` clients in the arm, and as many besides.
-fn names(what: &str, arm: Arm, count: usize) -> (Vec<String>, Vec<String>) {
-    let all = |inside: bool| {
-        let names = (0..).map(|number| format!("{what}-{number}"));
-        names.filter(move |name| arm.has_client(name) == inside).take(count).collect()
-    };
-    (all(true), all(false))
+/// A value that gives readers little at once.
+pub struct Starved {
+    pub setting: &'static str,
+    pub value: u32,
+    /// What it is otherwise.
+    pub usual: &'static str,
+    /// Whether each reader has a partition of its own, of which nothing is in memory and checked.
+    pub of_its_own: bool,
+    /// Records of 1000 bytes in each partition.
+    pub records: usize,
 }
 
 #[test]
 fn a_small_fetch_limit_is_rejected_while_other_readers_read_as_much_as_before() {
+    a_value_that_starves_readers_is_rejected(&Starved {
+        setting: "fetch.max.bytes",
+        value: 1024,
+        usual: "57671680",
+        of_its_own: false,
+        records: 4_000,
+    });
+}
+
+pub fn a_value_that_starves_readers_is_rejected(starved: &Starved) {
     if !python::available() {
         return;
     }
     const READERS: usize = 5;
-    let stage = Stage::start(&[]);
+    let mut stage = Stage::start(&[]);
+    let partitions = if starved.of_its_own { 2 * READERS as i32 } else { 1 };
     let mut client = stage.connect();
-    let topic = client.create_topic("backlog", 1, &[]).unwrap();
-    fill(&mut client, &topic, 4_000);
-    let tried = measured_by(rollout("fetch.max.bytes", 1024, 30.0), &json!([{"metric": "throughput"}]));
+    let topic = client.create_topic("backlog", partitions, &[]).unwrap();
+    fill(&mut client, &topic, partitions, starved.records);
+    drop(client);
+    if starved.of_its_own {
+        stage.crash();
+    }
+    let tried = measured_by(rollout(starved.setting, starved.value, 30.0), &json!([{"metric": "throughput"}]));
     stage.write("small", &tried);
     let arm = stage.begun("small");
     let (inside, outside) = names("reader", arm, READERS);
-    let load = Load::readers(&stage.broker, "backlog", 60, &[inside.clone(), outside].concat());
+    let all = [inside.clone(), outside].concat();
+    let targets = all.iter().zip(0..).map(|(name, at)| format!("{name}={}", at % partitions));
+    let load = Load::readers(&stage.broker, "backlog", 60, &targets.collect::<Vec<_>>());
     load.goes_on(1.0, 2 * READERS);
     let begun = now();
     let verdict = stage.decided("small");
@@ -130,18 +151,8 @@ fn a_small_fetch_limit_is_rejected_while_other_readers_read_as_much_as_before() 
     assert!(during(&hurt) * 5 < during(&spared), "the arm had the value");
     assert!(during(&spared) * 2 > after(&spared), "control noticed");
     assert!(after(&hurt) * 2 > after(&spared), "nobody has the value any more");
-    assert_eq!(stage.described("fetch.max.bytes"), "57671680");
+    assert_eq!(stage.described(starved.setting), starved.usual);
     story::check(&stage);
-}
-
-/// Batches of one record of 1000 bytes: a fetch is cut off between them.
-fn fill(client: &mut compat_tests::wire::Connection, topic: &compat_tests::wire::Topic, count: usize) {
-    use compat_tests::wire::{ProduceFrame, ProduceHeader, batch::BatchBuilder, now_ms};
-    let mut builder = BatchBuilder::new(now_ms());
-    let mut frame =
-        ProduceFrame::build(topic, ProduceHeader::default(), &[(0, &builder.push(None, Some(&[b'x'; 1000])).build())]);
-    (0..count).for_each(|_| frame.send(client).unwrap());
-    (0..count).for_each(|_| assert_eq!(client.receive_produce().unwrap()[0].error_code, 0));
 }
 
 #[test]

@@ -1,17 +1,19 @@
-//! Real clients with known ids (`python/arms.py`): what each of them saw, as it saw it.
+//! Real clients with known ids (`python/arms.py`, `java/arms`): what each of them saw, as it saw it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use compat_tests::{Broker, process, python};
+use compat_tests::java::Program;
+use compat_tests::{Broker, maven, process, python};
 use serde_json::Value;
 
 use crate::await_some;
 
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
+const JAVA_HEAP_MIB: u32 = 96;
 
 /// What one client saw.
 #[derive(Clone, Debug)]
@@ -42,25 +44,37 @@ impl Load {
     pub fn producers(broker: &dyn Broker, topic: &str, partitions: i32, bytes: usize, per_second: u32) -> Self {
         let targets: Vec<String> =
             (0..partitions).map(|partition| format!("{}={partition}", producer(partition))).collect();
-        Self::start(broker, "produce", &[topic, &bytes.to_string(), &per_second.to_string()], &targets)
+        Self::python(broker, "produce", &[topic, &bytes.to_string(), &per_second.to_string()], &targets)
     }
 
-    /// Consumers of these names, which read partition 0 over and over and look for records every `every_ms`.
-    pub fn readers(broker: &dyn Broker, topic: &str, every_ms: u32, names: &[String]) -> Self {
-        Self::start(broker, "read", &[topic, &every_ms.to_string()], names)
+    /// Consumers of these names, which read their partitions (`name=partition`) over and over and look for records every `every_ms`.
+    pub fn readers(broker: &dyn Broker, topic: &str, every_ms: u32, targets: &[String]) -> Self {
+        Self::python(broker, "read", &[topic, &every_ms.to_string()], targets)
     }
 
     /// Members of groups that come and go.
     pub fn members(broker: &dyn Broker, topic: &str, names: &[String]) -> Self {
-        Self::start(broker, "join", &[topic], names)
+        Self::python(broker, "join", &[topic], names)
     }
 
-    fn start(broker: &dyn Broker, command: &str, what: &[&str], clients: &[String]) -> Self {
+    /// Java's producers, as `producers`, and Java's consumer of all that they send, which fails if it misses something or gets it twice.
+    pub fn java_pairs(broker: &dyn Broker, topic: &str, partitions: i32, bytes: usize, per_second: u32) -> Self {
+        let targets = (0..partitions).map(|partition| format!("java-{}={partition}", producer(partition)));
+        let mut java = Program::compile("arms", maven::KAFKA_44).command("Arms", JAVA_HEAP_MIB);
+        java.args([&broker.bootstrap(), topic, &bytes.to_string(), &per_second.to_string()]).args(targets);
+        Self::start(&java)
+    }
+
+    fn python(broker: &dyn Broker, command: &str, what: &[&str], clients: &[String]) -> Self {
         let mut python = python::command("arms.py");
         python.args([command, &broker.bootstrap()]).args(what).args(clients);
+        Self::start(&python)
+    }
+
+    fn start(command: &Command) -> Self {
         let errors = tempfile::tempfile().unwrap();
         let stderr = errors.try_clone().unwrap();
-        let mut child = process::spawn(&python, Stdio::piped(), Stdio::piped(), stderr.into());
+        let mut child = process::spawn(command, Stdio::piped(), Stdio::piped(), stderr.into());
         let output = child.stdout.take().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let heard = Arc::clone(&seen);
@@ -75,6 +89,12 @@ impl Load {
     /// What was asked since `from`, as far as it is answered.
     pub fn since(&self, from: f64) -> Vec<Seen> {
         self.seen.lock().unwrap().iter().filter(|seen| seen.at >= from).cloned().collect()
+    }
+
+    /// The last `count` things that a client saw since `from`, if there are so many.
+    pub fn last(&self, client: &str, from: f64, count: usize) -> Option<Vec<Seen>> {
+        let seen: Vec<Seen> = self.since(from).into_iter().filter(|seen| seen.client == client).collect();
+        Some(seen[seen.len().checked_sub(count)?..].to_vec())
     }
 
     /// Waits until every one of `clients` has been answered what it asked at least `seconds` from now.
@@ -134,7 +154,12 @@ fn read(line: &str) -> Option<Seen> {
 
 /// The `q`-quantile of how long answers took, milliseconds.
 pub fn quantile(seen: &[Seen], q: f64) -> f64 {
-    let mut all: Vec<f64> = seen.iter().filter_map(|seen| seen.ms).collect();
+    quantile_of(seen.iter().filter_map(|seen| seen.ms), q)
+}
+
+/// The `q`-quantile of what there is.
+pub fn quantile_of(all: impl Iterator<Item = f64>, q: f64) -> f64 {
+    let mut all: Vec<f64> = all.collect();
     all.sort_by(f64::total_cmp);
     assert!(!all.is_empty(), "nothing was answered");
     all[((all.len() - 1) as f64 * q) as usize]

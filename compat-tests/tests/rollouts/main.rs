@@ -1,4 +1,4 @@
-//! Rollouts under real clients, and under `kill -9`, from outside: a broker process, librdkafka, and what stands in `__config`.
+//! Rollouts under real clients, and under `kill -9`, from outside: a broker process, librdkafka and Java, and what stands in `__config`.
 //!
 //! What must always hold: a harmful value is rejected while clients of the control arm notice nothing, others are approved; no
 //! restart changes a verdict, an arm or a value; a client is served by the settings of its own place and no other.
@@ -10,8 +10,9 @@
 //! | `place` | who is in which arm, computed as the documentation says |
 //! | `effect` | what shows that a value is in force, and where |
 //! | `load` | real clients with known ids |
-//! | `harmful`, `phases`, `moments`, `together`, `itself`, `reader` | the scenarios |
+//! | `harmful`, `phases`, `clients`, `strategies`, `moments`, `together`, `itself`, `reader` | the scenarios |
 
+mod clients;
 mod effect;
 mod harmful;
 mod itself;
@@ -22,6 +23,7 @@ mod place;
 mod reader;
 mod stage;
 mod story;
+mod strategies;
 mod together;
 
 use std::time::{Duration, Instant};

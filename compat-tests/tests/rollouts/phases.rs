@@ -89,27 +89,28 @@ fn live_through(case: &Case) {
     stage.connect().create_topic("orders", PARTITIONS, &[]).unwrap();
     let load = Load::producers(&stage.broker, "orders", PARTITIONS, 200, 20);
     load.goes_on(0.0, PARTITIONS as usize);
-    killed_while_it_waits(&mut stage, case);
+    let of_clients = |value: u32| for_hours(rollout("fetch.max.bytes", value, 1.0));
+    killed_while_it_waits(&mut stage, &case.rollout, &of_clients(50_000_000), &of_clients(40_000_000));
     let arm = stage.begun("it");
     killed_while_it_runs(&mut stage, case, &load, arm);
-    killed_while_it_is_paused(&mut stage, case, arm);
+    killed_while_it_is_paused(&mut stage, &case.rollout, arm);
     killed_when_it_is_decided(&mut stage, case, &load);
     no_errors(&load.finish());
 }
 
-fn killed_while_it_waits(stage: &mut Stage, case: &Case) {
-    let other = for_hours(rollout("fetch.max.bytes", 50_000_000, 1.0));
-    stage.write("other", &other);
+/// `other` and `last` are rollouts of other units: the one runs, the other one comes last.
+pub fn killed_while_it_waits(stage: &mut Stage, rollout: &Value, other: &Value, last: &Value) {
+    stage.write("other", other);
     let arm = stage.begun("other");
-    stage.write("it", &case.rollout);
+    stage.write("it", rollout);
     stage.crash();
     assert_eq!((stage.arm("other"), stage.arm("it")), (Some(arm), None));
     // Only records decide: whatever comes first after the start, this one stays where it is.
-    stage.write("last", &for_hours(rollout("fetch.max.bytes", 40_000_000, 1.0)));
+    stage.write("last", last);
     stage.crash();
     assert_eq!((stage.arm("other"), stage.arm("it"), stage.arm("last")), (Some(arm), None, None));
     assert_eq!(stage.try_write("last", None).0, 0);
-    stage.write("other", &with_state(other, "reject"));
+    stage.write("other", &with_state(other.clone(), "reject"));
     assert_eq!(stage.decided("other")["verdict"], "rejected");
 }
 
@@ -126,12 +127,12 @@ fn killed_while_it_runs(stage: &mut Stage, case: &Case, load: &Load, arm: Arm) {
     }
 }
 
-fn killed_while_it_is_paused(stage: &mut Stage, case: &Case, arm: Arm) {
-    stage.write("it", &with_state(case.rollout.clone(), "pause"));
+pub fn killed_while_it_is_paused(stage: &mut Stage, rollout: &Value, arm: Arm) {
+    stage.write("it", &with_state(rollout.clone(), "pause"));
     stage.crash();
     let standing = stage.standing("it").expect("it stands");
     assert_eq!((&standing["state"], stage.verdicts("it").len()), (&json!("pause"), 0));
-    stage.write("it", &case.rollout);
+    stage.write("it", rollout);
     assert_eq!(stage.begun("it"), arm);
 }
 
