@@ -34,7 +34,7 @@ fn cold() -> Scene {
 pub fn cold_size(setting: Setting) {
     let mut scene = cold();
     let plan = FetchPlan::new(&scene.topic, &[0]);
-    let mut bytes_at = |scene: &mut Scene, value: &str, offset: i64| {
+    let bytes_at = |scene: &mut Scene, value: &str, offset: i64| {
         scene.set(setting, value);
         let mut plan = plan.clone();
         *plan.position(0).unwrap() = offset;

@@ -125,6 +125,7 @@ fn live_through(case: &Case) {
     killed_while_it_waits(&mut stage, &case.rollout, &of_partitions(2_000_000), &of_partitions(3_000_000));
     let arm = stage.begun("it");
     stage.crash();
+    assert_eq!((stage.arm("it"), stage.described(case.setting)), (Some(arm), case.before.to_owned()));
     killed_while_it_is_paused(&mut stage, &case.rollout, arm);
     let (inside, outside) = names("client", arm, CLIENTS);
     let load = (case.load)(&stage, &[inside.clone(), outside.clone()].concat());
