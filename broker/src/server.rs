@@ -211,9 +211,11 @@ fn assemble(
     advertised: Vec<AdvertisedListener>,
 ) -> io::Result<(Arc<Broker>, Stop)> {
     let (stop, stopping) = Stopping::new();
+    let known = configs.known().clone();
+    let own_of_groups = Box::new(move |id: &str| known.own_of_group(id));
     let broker = Broker {
         topics: Topics::new(storage.clone(), live.clone(), config.node_id),
-        groups: Groups::new(storage.clone(), &live, stopping.clone()),
+        groups: Groups::new(storage.clone(), &live, own_of_groups, stopping.clone()),
         admission: Admission::new((&config.net).into()),
         fetch_sessions: FetchSessions::new(config.fetch.session_slots),
         cold_reads: ColdReads::start(config.fetch.cold_threads, config.fetch.cold_buffer_bytes)?,

@@ -175,12 +175,17 @@ fn write_properties(home: &Path, data: &Path, [port, controller]: [u16; 2], sett
 }
 
 /// Copies the files of a flat folder.
+/// With what is below: the features that Kafka turns on stand in a folder of their own.
 fn copy(from: &Path, to: &Path) {
     let copied = fs::create_dir_all(to).and_then(|()| {
-        fs::read_dir(from)?
-            .flatten()
-            .filter(|entry| entry.path().is_file())
-            .try_for_each(|entry| fs::copy(entry.path(), to.join(entry.file_name())).map(drop))
+        fs::read_dir(from)?.flatten().try_for_each(|entry| {
+            let (path, to) = (entry.path(), to.join(entry.file_name()));
+            if path.is_dir() {
+                copy(&path, &to);
+                return Ok(());
+            }
+            fs::copy(path, to).map(drop)
+        })
     });
     copied.unwrap_or_else(|e| panic!("{}: {e}", from.display()));
 }

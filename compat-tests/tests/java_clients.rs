@@ -65,7 +65,6 @@ fn the_client_of_the_3_line_sees_what_it_should_of_kafka() {
 /// these is there, its line goes, and a scenario that uses it comes.
 const MISSING: &[(&[i16], &str, &str)] = &[
     (&[24, 25, 26, 28], "transactional producer", "KafkaException"),
-    (&[68, 69], "consumer group protocol", UNSUPPORTED),
     (&[76, 78, 79], "share consumer", UNSUPPORTED),
     (&[43], "election", UNSUPPORTED),
     (&[61], "producers", UNSUPPORTED),

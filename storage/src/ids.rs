@@ -175,6 +175,24 @@ impl SegmentId {
     }
 }
 
+/// 22 characters of base64url, as Apache Kafka's `Uuid.randomUuid().toString()`.
+pub fn random_id() -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    loop {
+        let bits = u128::from_be_bytes(*Uuid::new_v4().as_bytes());
+        let digit = |at: u32| {
+            // 21 digits of six bits, and the last two bits in front of four zeros.
+            let six = if at < 21 { bits >> (122 - 6 * at) } else { bits << 4 };
+            char::from(ALPHABET[(six & 63) as usize])
+        };
+        let id: String = (0..22).map(digit).collect();
+        // A leading dash would be taken for an option by command lines.
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

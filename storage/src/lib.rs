@@ -80,6 +80,7 @@ pub use error::{
     TopicError,
 };
 pub use graveyard::Buried;
+pub use ids::random_id;
 pub use log::{
     AppendOrigin, Appended, CommitTicket, EpochEnd, LogOffsets, PartitionLog, ReadSlice, ReadUpTo, TimestampOffset,
 };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, CatalogError, Row, RowKey, StoreRecord};
 use crate::error::OpenError;
 use crate::fs::{self, Entry, File, FileSystem, Open};
-use crate::ids::StoreId;
+use crate::ids::{StoreId, random_id};
 use crate::reserve::RESERVE_FILE;
 use crate::store::{chains_dir, journal_dir};
 
@@ -155,7 +155,7 @@ fn note_place(fs: &dyn FileSystem, dir: &Path, catalog: &Catalog) -> Result<(), 
 /// Makes everything but the catalog's contents, the identity last.
 fn create(fs: &Arc<dyn FileSystem>, dir: &Path, cluster_id: Option<&str>) -> Result<Identity, OpenError> {
     let io = |source| OpenError::of_io(dir, source);
-    let cluster_id = cluster_id.map_or_else(new_cluster_id, str::to_owned);
+    let cluster_id = cluster_id.map_or_else(random_id, str::to_owned);
     let identity = Identity { store: StoreId::random(), cluster_id };
     let make = || {
         remove_if_there(fs.as_ref(), &dir.join(CATALOG_FILE))?;
@@ -247,24 +247,6 @@ fn parse_identity(text: &str) -> Result<Identity, Refusal> {
     match store.parse() {
         Ok(store) if cluster_id.len() == 22 => Ok(Identity { store, cluster_id: cluster_id.to_owned() }),
         _ => Err(Refusal::Damaged),
-    }
-}
-
-/// 22 characters of base64url, as Apache Kafka's `Uuid.randomUuid().toString()`.
-fn new_cluster_id() -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    loop {
-        let bits = u128::from_be_bytes(*uuid::Uuid::new_v4().as_bytes());
-        let digit = |at: u32| {
-            // 21 digits of six bits, and the last two bits in front of four zeros.
-            let six = if at < 21 { bits >> (122 - 6 * at) } else { bits << 4 };
-            char::from(ALPHABET[(six & 63) as usize])
-        };
-        let id: String = (0..22).map(digit).collect();
-        // A leading dash would be taken for an option by command lines.
-        if !id.starts_with('-') {
-            return id;
-        }
     }
 }
 

@@ -157,6 +157,11 @@ impl Storage {
         self.shared.read(|topics| topics.with_id(id))
     }
 
+    /// Another number after every change of the topics: whoever derives something from them sees whether it is stale.
+    pub fn topics_version(&self) -> u64 {
+        self.shared.read(Topics::version)
+    }
+
     /// Creates topics, one catalog transaction for all; the answer of each in order. Blocking (one commit in each store).
     pub fn create_topics(&self, topics: Vec<NewTopic>) -> Vec<Result<Arc<Topic>, TopicError>> {
         let _changing = lock(&self.shared.changing);

@@ -74,11 +74,14 @@ impl Topic {
 pub struct Topics {
     by_name: BTreeMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
+    /// Counts the changes since the start.
+    version: u64,
 }
 
 impl Topics {
     /// Adds a topic, or replaces the one with its id.
     pub fn put(&mut self, topic: &Arc<Topic>) {
+        self.version += 1;
         self.by_name.insert(topic.name.clone(), topic.clone());
         self.by_id.insert(topic.id, topic.clone());
     }
@@ -86,8 +89,14 @@ impl Topics {
     /// Takes a topic out.
     pub fn remove(&mut self, id: Uuid) -> Option<Arc<Topic>> {
         let topic = self.by_id.remove(&id)?;
+        self.version += 1;
         self.by_name.remove(&topic.name);
         Some(topic)
+    }
+
+    /// Another number after every change.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// All topics by name.

@@ -7,7 +7,7 @@
 
 use catena_protocol::error_code::ErrorCode;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup as WireGroup, DescribedGroupMember};
-use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, GroupId};
+use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use crate::broker::{Broker, RequestContext};
@@ -17,9 +17,9 @@ use crate::groups::{DescribeReply, DescribedGroup, DescribedMember, GroupError, 
 const OPERATIONS_SINCE: i16 = 3;
 const NOT_FOUND_SINCE: i16 = 6;
 /// Authorized operations when the client did not ask for them.
-const NOT_ASKED: i32 = i32::MIN;
+pub const NOT_ASKED: i32 = i32::MIN;
 /// All operations on a group: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
-const GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
+pub const GROUP_OPERATIONS: i32 = 0b1101_0100_1000;
 
 /// Answers for each group, in the order asked.
 pub async fn handle(
@@ -32,7 +32,7 @@ pub async fn handle(
     for group_id in request.groups {
         // One after the other: an answer is immediate, and a request may name very many groups.
         let reply = broker.groups.describe(&group_id).await;
-        let group = described(context.api_version, &group_id, reply);
+        let group = described(context.api_version, reply);
         let is_allowed = asked && group.error_code == ErrorCode::None.code();
         let operations = if is_allowed { GROUP_OPERATIONS } else { NOT_ASKED };
         groups.push(group.with_group_id(group_id).with_authorized_operations(operations));
@@ -40,15 +40,18 @@ pub async fn handle(
     DescribeGroupsResponse::default().with_groups(groups)
 }
 
-fn described(version: i16, group_id: &GroupId, reply: DescribeReply) -> WireGroup {
-    match reply {
-        Ok(group) => found(group),
-        Err(GroupError::GroupIdNotFound) if version < NOT_FOUND_SINCE => dead(),
-        Err(error @ GroupError::GroupIdNotFound) => {
-            let message = StrBytes::from_string(format!("Group {} not found.", group_id.as_str()));
-            dead().with_error_code(errors::group(error).code()).with_error_message(Some(message))
+fn described(version: i16, reply: DescribeReply) -> WireGroup {
+    let refused = match reply {
+        Ok(group) => return found(group),
+        Err(refused) => refused,
+    };
+    let code = errors::group(refused.error).code();
+    match refused.error {
+        GroupError::GroupIdNotFound if version < NOT_FOUND_SINCE => dead(),
+        GroupError::GroupIdNotFound => {
+            dead().with_error_code(code).with_error_message(Some(StrBytes::from_string(refused.message)))
         }
-        Err(error) => WireGroup::default().with_error_code(errors::group(error).code()),
+        _ => WireGroup::default().with_error_code(code),
     }
 }
 

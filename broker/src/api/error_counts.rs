@@ -11,7 +11,7 @@ use catena_protocol::messages::offset_fetch::OffsetFetchResponse;
 use catena_protocol::messages::produce::ProduceResponse;
 use kafka_protocol::messages::{
     AlterConfigsResponse, AlterPartitionReassignmentsResponse, AlterReplicaLogDirsResponse, ApiVersionsResponse,
-    CreatePartitionsResponse, CreateTopicsResponse, DeleteRecordsResponse, DeleteTopicsResponse,
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteRecordsResponse, DeleteTopicsResponse,
     DescribeClusterResponse, DescribeConfigsResponse, DescribeGroupsResponse, DescribeTopicPartitionsResponse,
     FindCoordinatorResponse, HeartbeatResponse, IncrementalAlterConfigsResponse, InitProducerIdResponse,
     JoinGroupResponse, LeaveGroupResponse, ListConfigResourcesResponse, ListGroupsResponse, ListOffsetsResponse,
@@ -59,6 +59,8 @@ error_counts! {
     AlterPartitionReassignmentsResponse { error_code responses [partitions [error_code]] }
     AlterReplicaLogDirsResponse { results [partitions [error_code]] }
     ApiVersionsResponse { error_code }
+    ConsumerGroupDescribeResponse { groups [error_code] }
+    ConsumerGroupHeartbeatResponse { error_code }
     CreatePartitionsResponse { results [error_code] }
     CreateTopicsResponse { topics [error_code] }
     DeleteGroupsResponse { results [error_code] }

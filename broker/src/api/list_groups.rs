@@ -1,6 +1,6 @@
 //! ListGroups (16), versions 0 to 5: the groups this broker coordinates.
 //!
-//! v4 adds a filter by state and the state, v5 a filter by type and the type. There are classic groups only.
+//! v4 adds a filter by state and the state, v5 a filter by type and the type.
 //!
 //! Source: Apache Kafka, `GroupCoordinatorService.listGroups`.
 
@@ -10,7 +10,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::broker::{Broker, RequestContext};
 use crate::errors;
-use crate::groups::{GROUP_TYPE_CLASSIC, ListFilter, ListedGroup};
+use crate::groups::{ListFilter, ListedGroup};
 
 /// Answers with all groups that pass the filters.
 pub async fn handle(broker: &Broker, _context: &RequestContext, request: ListGroupsRequest) -> ListGroupsResponse {
@@ -26,6 +26,6 @@ fn listed(group: ListedGroup) -> WireGroup {
     WireGroup::default()
         .with_group_id(GroupId(StrBytes::from_string(group.group_id)))
         .with_protocol_type(StrBytes::from_string(group.protocol_type))
-        .with_group_state(StrBytes::from_static_str(group.state.name()))
-        .with_group_type(StrBytes::from_static_str(GROUP_TYPE_CLASSIC))
+        .with_group_state(StrBytes::from_static_str(group.state))
+        .with_group_type(StrBytes::from_static_str(group.group_type))
 }

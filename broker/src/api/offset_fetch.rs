@@ -2,7 +2,7 @@
 //!
 //! v2 adds an error of the whole group, and null instead of topics to ask for all that is committed; v5 the leader
 //! epoch, v7 "only stable offsets" (always so here: there are no transactions); v8 asks for several groups at once, v9
-//! names the asking member of a group of the new protocol (not used by classic groups), v10 names topics by id.
+//! names the asking member of a consumer group, v10 names topics by id.
 //!
 //! A partition without a committed offset, and a group that does not exist, is answered with offset -1 and no error.
 //! Topics whose id is unknown are answered last; a topic that has offsets but no id any more is left out.
@@ -46,6 +46,8 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: OffsetFe
 /// One group of a request.
 struct Asked {
     group_id: StrBytes,
+    member_id: Option<StrBytes>,
+    member_epoch: i32,
     /// Topics that exist, by name; None for all.
     topics: Option<Vec<OffsetFetchRequestTopics>>,
     /// Topics whose id is unknown.
@@ -69,7 +71,8 @@ impl Asked {
             Some(topics) if by_id => Some(topics.into_iter().filter_map(named).collect()),
             topics => topics,
         };
-        Self { group_id: group.group_id, topics, unknown }
+        let OffsetFetchRequestGroup { group_id, member_id, member_epoch, .. } = group;
+        Self { group_id, member_id, member_epoch, topics, unknown }
     }
 
     fn event(&self) -> FetchOffsetsEvent {
@@ -79,6 +82,8 @@ impl Asked {
         };
         FetchOffsetsEvent {
             group_id: self.group_id.to_string(),
+            member_id: self.member_id.as_ref().map(ToString::to_string),
+            member_epoch: self.member_epoch,
             topics: self.topics.as_ref().map(|topics| topics.iter().map(topic).collect()),
         }
     }

@@ -47,6 +47,16 @@ A topic's value is its own, else that of the first broker setting named here tha
 |---|---|---|---|---|---|---|
 ";
 
+const GROUP_HEAD: &str = "
+## Group settings
+
+A group's value is its own, within the broker's least and greatest (`group.*.min.*`, `group.*.max.*`), else that of the broker setting. All take
+effect at once.
+
+| name | type | default | bounds | broker settings | tried by | meaning |
+|---|---|---|---|---|---|---|
+";
+
 const INEFFECTIVE_HEAD: &str = "
 ## Settings without effect
 
@@ -71,18 +81,27 @@ fn page() -> String {
         let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {change} | {grain} | {meaning} |");
     }
     page += TOPIC_HEAD;
-    for definition in table::topic_settings().iter().filter(|found| has_effect(found)) {
-        let [name, kind, default, bounds] = facts(definition);
-        let (behind, grain, meaning) = (fallbacks(definition), definition.grain.word(), meaning(definition));
-        let _ = writeln!(page, "| {name} | {kind} | {default} | {bounds} | {behind} | {grain} | {meaning} |");
-    }
-    page += &described("Group settings", table::group_settings());
+    page += &effective(table::topic_settings());
+    page += GROUP_HEAD;
+    page += &effective(table::group_settings());
+    page += &described("Group settings without effect", table::group_settings());
     page += &described("Settings of client metrics subscriptions", table::client_metrics_settings());
     page += INEFFECTIVE_HEAD;
     page += &by_reason(|support| if let Support::Meaningless(reason) = support { Some(reason) } else { None });
     page += REFUSED_HEAD;
     page += &by_reason(|support| if let Support::Refused(reason) = support { Some(reason) } else { None });
     page
+}
+
+/// Rows of those settings of topics or groups that have an effect.
+fn effective(settings: &[Definition]) -> String {
+    let mut rows = String::new();
+    for definition in settings.iter().filter(|found| has_effect(found)) {
+        let [name, kind, default, bounds] = facts(definition);
+        let (behind, grain, meaning) = (fallbacks(definition), definition.grain.word(), meaning(definition));
+        let _ = writeln!(rows, "| {name} | {kind} | {default} | {bounds} | {behind} | {grain} | {meaning} |");
+    }
+    rows
 }
 
 fn has_effect(definition: &Definition) -> bool {
@@ -105,7 +124,7 @@ fn meaning(definition: &Definition) -> String {
     }
 }
 
-/// A table of settings of which none has an effect.
+/// A table of those settings that have no effect.
 fn described(title: &str, settings: &[Definition]) -> String {
     let mut text =
         format!("\n## {title}\n\n| name | type | default | broker settings | meaning | no effect, because |\n");
@@ -113,7 +132,7 @@ fn described(title: &str, settings: &[Definition]) -> String {
     for definition in settings {
         let [name, kind, default, _] = facts(definition);
         let (behind, meaning) = (fallbacks(definition), definition.documentation);
-        let Support::Meaningless(reason) = definition.support else { panic!("{name} has an effect: give it a column") };
+        let Support::Meaningless(reason) = definition.support else { continue };
         let _ = writeln!(text, "| {name} | {kind} | {default} | {behind} | {meaning} | {reason} |");
     }
     text

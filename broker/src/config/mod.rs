@@ -31,6 +31,7 @@ pub mod properties;
 pub mod record;
 pub(crate) mod resolve;
 pub mod resource;
+pub mod server_assigned;
 pub mod settings;
 pub mod state;
 pub mod table;
@@ -42,6 +43,7 @@ pub mod value;
 
 pub use error::{ConfigError, InvalidValue, Warning};
 pub use listeners::{Endpoint, Listener};
+pub use server_assigned::ServerAssigned;
 pub use settings::Settings;
 
 /// What the broker runs with.
@@ -157,6 +159,16 @@ pub struct GroupConfig {
     pub offsets_topic_partitions: i32,
     /// `offsets.topic.segment.bytes`.
     pub offsets_topic_segment_bytes: i32,
+    /// Settings of consumer groups.
+    pub consumer: ServerAssigned,
+    /// Settings of share groups.
+    pub share: ServerAssigned,
+    /// `group.consumer.assignors`, the first for members that name none.
+    pub consumer_assignors: Vec<String>,
+    /// `group.consumer.migration.policy`, in small letters.
+    pub migration_policy: String,
+    /// `group.coordinator.rebalance.protocols`.
+    pub protocols: Vec<String>,
 }
 
 /// A configuration, and what should be said about it.

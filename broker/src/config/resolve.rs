@@ -12,8 +12,10 @@ use catena_storage::{CleanerOptions, ColdStrategy, ProducerLimits};
 use crate::config::bounds::list_items;
 use crate::config::error::{ConfigError, Warning};
 use crate::config::settings::{Settings, definition};
+use crate::config::server_assigned::ServerAssigned;
 use crate::config::{Config, FetchConfig, GroupConfig, NetConfig, TopicDefaults, listeners, topic, value};
 
+const CONSUMER_ASSIGNORS: [&str; 2] = ["uniform", "range"];
 const DEDUPE_BUFFER: &str = "log.cleaner.dedupe.buffer.size";
 const LOAD_FACTOR: &str = "log.cleaner.io.buffer.load.factor";
 const PER_IP_OVERRIDES: &str = "max.connections.per.ip.overrides";
@@ -199,6 +201,11 @@ fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
         offsets_retention_check_interval: millis(settings, "offsets.retention.check.interval.ms")?,
         offsets_topic_partitions: settings.number("offsets.topic.num.partitions")?,
         offsets_topic_segment_bytes: settings.number("offsets.topic.segment.bytes")?,
+        consumer: ServerAssigned::consumer(settings)?,
+        share: ServerAssigned::share(settings)?,
+        consumer_assignors: assignors(settings)?,
+        migration_policy: settings.text("group.consumer.migration.policy")?.unwrap_or_default().to_ascii_lowercase(),
+        protocols: texts(settings, "group.coordinator.rebalance.protocols")?,
     };
     if config.session_timeout_max < config.session_timeout_min {
         return Err(refuse(
@@ -208,6 +215,20 @@ fn groups(settings: &Settings) -> Result<GroupConfig, ConfigError> {
         )?);
     }
     Ok(config)
+}
+
+fn texts(settings: &Settings, name: &'static str) -> Result<Vec<String>, ConfigError> {
+    Ok(list_items(settings.text(name)?.unwrap_or_default()).map(str::to_owned).collect())
+}
+
+/// Kafka takes names of classes too; there are none here.
+fn assignors(settings: &Settings) -> Result<Vec<String>, ConfigError> {
+    const NAME: &str = "group.consumer.assignors";
+    let names = texts(settings, NAME)?;
+    if names.is_empty() || names.iter().any(|name| !CONSUMER_ASSIGNORS.contains(&name.as_str())) {
+        return Err(refuse(settings, NAME, "must name at least one of uniform and range, and nothing else")?);
+    }
+    Ok(names)
 }
 
 fn cleaner(settings: &Settings) -> Result<CleanerOptions, ConfigError> {
@@ -252,7 +273,8 @@ fn size(settings: &Settings, name: &'static str) -> Result<usize, ConfigError> {
     }
 }
 
-fn refuse(settings: &Settings, name: &'static str, reason: &str) -> Result<ConfigError, ConfigError> {
+/// Why a value is refused.
+pub fn refuse(settings: &Settings, name: &'static str, reason: &str) -> Result<ConfigError, ConfigError> {
     let definition = definition(name)?;
     Ok(value::invalid(definition, settings.effective(definition).unwrap_or("null"), reason).into())
 }

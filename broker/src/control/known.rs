@@ -70,6 +70,11 @@ impl Known {
         }
     }
 
+    /// What a group sets itself.
+    pub fn own_of_group(&self, id: &str) -> Values {
+        self.state().values(&Resource::new(ResourceKind::Group, id.to_owned()))
+    }
+
     /// Somebody writes to the topic: the owner should look.
     pub fn written(&self) {
         self.wake.notify_one();

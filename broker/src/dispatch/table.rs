@@ -132,6 +132,8 @@ table! {
     46 ListPartitionReassignments 0..=0 inline list_partition_reassignments;
     47 OffsetDelete 0..=0 inline offset_delete;
     60 DescribeCluster 0..=2 inline describe_cluster;
+    68 ConsumerGroupHeartbeat 0..=1 queued consumer_group_heartbeat;
+    69 ConsumerGroupDescribe 0..=1 inline consumer_group_describe;
     74 ListConfigResources 0..=1 inline list_config_resources;
     75 DescribeTopicPartitions 0..=0 inline describe_topic_partitions;
 }

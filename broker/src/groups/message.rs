@@ -1,10 +1,11 @@
 //! What a shard is told.
 
+use catena_protocol::group_records::GroupKind;
 use tokio::sync::oneshot::Sender;
 
 use super::outbox::Release;
 use super::types::{
-    CommitEvent, CommitReply, DeleteGroupReply, DeleteOffsetsEvent, DeleteOffsetsReply, DescribeReply,
+    Beat, BeatReply, CommitEvent, DescribeModernReply, CommitReply, DeleteGroupReply, DeleteOffsetsEvent, DeleteOffsetsReply, DescribeReply,
     FetchOffsetsEvent, FetchOffsetsReply, GroupError, HeartbeatEvent, HeartbeatReply, JoinEvent, JoinReply, LeaveEvent,
     LeaveReply, ListFilter, ListReply, SyncEvent, SyncReply,
 };
@@ -19,12 +20,16 @@ pub enum Message {
     Heartbeat(HeartbeatEvent, Sender<HeartbeatReply>),
     /// LeaveGroup.
     Leave(LeaveEvent, Sender<LeaveReply>),
+    /// ConsumerGroupHeartbeat, ShareGroupHeartbeat.
+    Beat(GroupKind, Beat, Sender<BeatReply>),
     /// OffsetCommit.
     Commit(CommitEvent, Sender<CommitReply>),
     /// OffsetFetch.
     FetchOffsets(FetchOffsetsEvent, Sender<FetchOffsetsReply>),
     /// OffsetDelete.
     DeleteOffsets(DeleteOffsetsEvent, Sender<DeleteOffsetsReply>),
+    /// ConsumerGroupDescribe, ShareGroupDescribe.
+    DescribeModern(GroupKind, String, Sender<DescribeModernReply>),
     /// DescribeGroups.
     Describe(String, Sender<DescribeReply>),
     /// ListGroups.

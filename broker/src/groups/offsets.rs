@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use catena_protocol::group_records::{OffsetCommit, OffsetKey, Record};
 use uuid::Uuid;
 
-use super::classic::ClassicGroup;
+use super::membership::Membership;
 use super::types::{
     CommitEvent, CommittedOffset, DeleteOffsetsEvent, GroupError, PartitionCommit, PartitionResults, TopicOffsets,
     TopicPartitions, TopicResults,
@@ -67,7 +67,7 @@ impl Offsets {
     }
 
     /// The tombstones of offsets that may be deleted, and what to answer for each partition.
-    pub fn delete(&self, event: &DeleteOffsetsEvent, group: &ClassicGroup) -> (Vec<Record>, PartitionResults) {
+    pub fn delete(&self, event: &DeleteOffsetsEvent, group: &Membership) -> (Vec<Record>, PartitionResults) {
         let mut records = Vec::new();
         let mut results = Vec::with_capacity(event.topics.len());
         for TopicPartitions { name, partitions } in &event.topics {
@@ -92,7 +92,7 @@ impl Offsets {
     }
 
     /// The tombstones of offsets that were not used for `retention_ms`.
-    pub fn expire(&self, group_id: &str, group: &ClassicGroup, now_ms: i64, retention_ms: i64) -> Vec<Record> {
+    pub fn expire(&self, group_id: &str, group: &Membership, now_ms: i64, retention_ms: i64) -> Vec<Record> {
         self.tombstones(group_id, |topic, offset| {
             !group.is_subscribed(topic) && is_expired(offset, group, now_ms, retention_ms)
         })
@@ -113,8 +113,12 @@ impl Offsets {
     }
 }
 
-/// The records of a commit, and what to answer for each partition.
-pub fn commit(event: &CommitEvent, now_ms: i64) -> (Vec<Record>, PartitionResults) {
+/// The records of a commit, and what to answer for each partition; `may` says which of them may be committed.
+pub fn commit(
+    event: &CommitEvent,
+    now_ms: i64,
+    may: impl Fn(Uuid, i32) -> Result<(), GroupError>,
+) -> (Vec<Record>, PartitionResults) {
     let retention_ms = Some(event.retention_time_ms).filter(|retention_ms| *retention_ms != DEFAULT_RETENTION);
     let expire_timestamp_ms = retention_ms.map(|retention_ms| now_ms.saturating_add(retention_ms));
     let mut records = Vec::new();
@@ -122,7 +126,7 @@ pub fn commit(event: &CommitEvent, now_ms: i64) -> (Vec<Record>, PartitionResult
     for topic in &event.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
-            let result = check_metadata(asked, event.metadata_bytes_max);
+            let result = may(topic.topic_id, asked.partition).and_then(|()| check_metadata(asked, event.metadata_bytes_max));
             partitions.push((asked.partition, result));
             if result.is_ok() {
                 let key = key(&event.group_id, &topic.name, asked.partition);
@@ -152,7 +156,7 @@ fn committed(asked: &PartitionCommit, topic_id: Uuid, now_ms: i64, expire: Optio
     }
 }
 
-fn is_expired(offset: &OffsetCommit, group: &ClassicGroup, now_ms: i64, retention_ms: i64) -> bool {
+fn is_expired(offset: &OffsetCommit, group: &Membership, now_ms: i64, retention_ms: i64) -> bool {
     let Some(since_ms) = group.unused_since_ms(offset.commit_timestamp_ms) else { return false };
     match offset.expire_timestamp_ms {
         Some(expires_at_ms) => now_ms >= expires_at_ms,

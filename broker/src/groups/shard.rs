@@ -13,13 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{error, info};
 
 use super::clock::Clock;
-use super::coordinator::{Coordinator, Settings};
+use super::coordinator::{Coordinator, Resolve, Settings};
 use super::log::GroupLog;
 use super::message::Message;
+use super::modern::{self, Resolution};
 use super::stats::Counters;
 use super::table::GroupTable;
 use super::types::GroupError;
@@ -91,7 +93,7 @@ impl<L: GroupLog + Clone> Shard<L> {
         let replay = move || {
             let mut table = GroupTable::default();
             let now = clock.now();
-            log.replay(&mut |record| table.apply(&record, now, |id| settings.limits(id))).map(|()| table)
+            log.replay(&mut |record| table.apply(&record, now, |id| (settings.of_group)(id))).map(|()| table)
         };
         match tokio::task::spawn_blocking(replay).await {
             Ok(Ok(table)) => {
@@ -113,7 +115,12 @@ impl<L: GroupLog + Clone> Shard<L> {
     /// Serves until the end (`Break`) or until an append is lost.
     async fn serve(&mut self, mut coordinator: Coordinator<L>, messages: &mut Receiver<Message>) -> ControlFlow<()> {
         let mut lost = false;
+        let mut resolving = JoinSet::new();
         while !lost {
+            for job in coordinator.to_resolve.drain(..) {
+                let settings = self.settings.clone();
+                resolving.spawn_blocking(move || resolve(&job, &settings));
+            }
             let wake_at_ms = coordinator.next_deadline_ms();
             let has_room = coordinator.outbox.len() < OUTBOX_MAX;
             tokio::select! {
@@ -124,6 +131,11 @@ impl<L: GroupLog + Clone> Shard<L> {
                     Some(message) => coordinator.handle(message, self.clock.now()),
                     None => break,
                 },
+                Some(done) = resolving.join_next() => {
+                    if let Ok((group_id, found, version)) = done {
+                        coordinator.resolved(&group_id, &found, version, self.clock.now());
+                    }
+                }
                 () = sleep_until(self.clock.at(wake_at_ms)) => {}
             }
             if self.clock.now().steady_ms >= wake_at_ms {
@@ -145,4 +157,10 @@ impl<L: GroupLog + Clone> Shard<L> {
         coordinator.outbox.fail_all(GroupError::NotCoordinator);
         ControlFlow::Break(())
     }
+}
+
+/// What a group's regular expressions match, and the version of the topics.
+fn resolve(job: &Resolve, settings: &Settings) -> (String, Vec<Resolution>, u64) {
+    let version = settings.topics.version();
+    (job.group_id.clone(), modern::resolve(&job.patterns, &settings.topics.names()), version)
 }

@@ -7,17 +7,20 @@
 
 use std::collections::BTreeMap;
 
-use catena_protocol::group_records::Record;
+use catena_protocol::group_records::{GroupKind, ModernRecord, Record};
 
-use super::classic::{ClassicGroup, Limits, Now, Turn};
+use super::classic::{ClassicGroup, Now, Turn};
+use super::coordinator::GroupRules;
+use super::membership::Membership;
+use super::modern::Life;
 use super::offsets::Offsets;
-use super::types::{GROUP_TYPE_CLASSIC, ListFilter, ListedGroup};
+use super::types::{ListFilter, ListedGroup};
 
 /// A group, its offsets, and when it wants to be woken.
 #[derive(Debug, Default)]
 pub struct Group {
-    /// Members and their rebalances.
-    pub classic: ClassicGroup,
+    /// Members, by the rules of the group's kind.
+    pub members: Membership,
     /// Committed offsets.
     pub offsets: Offsets,
     /// The entry the group has among the deadlines (steady clock).
@@ -32,7 +35,7 @@ pub struct GroupTable {
 
 impl GroupTable {
     /// Takes over a record. Members it brings begin their session; the group's `next_deadline_ms` knows.
-    pub fn apply(&mut self, record: &Record, now: Now, limits: impl FnOnce(&str) -> Limits) {
+    pub fn apply(&mut self, record: &Record, now: Now, rules: impl FnOnce(&str) -> GroupRules) {
         match record {
             Record::Offset(key, Some(offset)) => {
                 let group = self.groups.entry(key.group.clone()).or_insert_with(|| simple(now));
@@ -44,14 +47,53 @@ impl GroupTable {
                 }
             }
             Record::Group(id, Some(metadata)) => {
-                let limits = limits(id);
+                let limits = rules(id).limits;
                 let mut turn = Turn::new(now, &limits);
-                self.groups.entry(id.clone()).or_default().classic.apply(metadata, &mut turn);
+                let group = self.groups.entry(id.clone()).or_default();
+                group.members.change_classic(|classic| classic.apply(metadata, &mut turn));
             }
-            Record::Group(id, None) => {
-                self.groups.remove(id);
-            }
-            Record::Modern(..) | Record::Unknown(_) => {}
+            Record::Group(id, None) => self.remove_classic(id, now),
+            Record::Modern(kind, id, ModernRecord::Epoch(None)) => self.remove_modern(*kind, id, now),
+            Record::Modern(kind, id, record) => self.apply_modern(*kind, id, record, now, rules),
+            Record::Unknown(_) => {}
+        }
+    }
+
+    /// The end of a classic group is not that of its offsets, and not that of the group it was turned into.
+    fn remove_classic(&mut self, id: &str, now: Now) {
+        if self.groups.get(id).is_some_and(|group| group.members.modern().is_none()) {
+            self.remove_members(id, now);
+        }
+    }
+
+    fn remove_modern(&mut self, kind: GroupKind, id: &str, now: Now) {
+        if self.groups.get(id).is_some_and(|group| group.members.modern_of(kind).is_some()) {
+            self.remove_members(id, now);
+        }
+    }
+
+    fn remove_members(&mut self, id: &str, now: Now) {
+        match self.groups.get_mut(id) {
+            Some(group) if group.offsets.len() > 0 => group.members = Membership::Classic(ClassicGroup::simple(now)),
+            Some(_) | None => drop(self.groups.remove(id)),
+        }
+    }
+
+    fn apply_modern(
+        &mut self,
+        kind: GroupKind,
+        id: &str,
+        record: &ModernRecord,
+        now: Now,
+        rules: impl FnOnce(&str) -> GroupRules,
+    ) {
+        if record.is_tombstone() && !self.groups.contains_key(id) {
+            return;
+        }
+        let group = self.groups.entry(id.to_owned()).or_default();
+        let life = Life { now, session_timeout_ms: rules(id).of_kind(kind).session_timeout_ms };
+        if let Some(members) = group.members.make_modern(kind) {
+            members.apply(record, life);
         }
     }
 
@@ -80,19 +122,19 @@ impl GroupTable {
         let passes = |names: &[String], name: &str| {
             names.is_empty() || names.iter().any(|each| each.trim().eq_ignore_ascii_case(name))
         };
-        if !passes(&filter.types, GROUP_TYPE_CLASSIC) {
-            return Vec::new();
-        }
-        let shown = self.groups.iter().filter(|(_, group)| passes(&filter.states, group.classic.state().name()));
+        let shown = self.groups.iter().filter(|(_, group)| {
+            passes(&filter.types, group.members.type_name()) && passes(&filter.states, group.members.state())
+        });
         let listed = |(id, group): (&String, &Group)| ListedGroup {
             group_id: id.clone(),
-            protocol_type: group.classic.protocol_type().to_owned(),
-            state: group.classic.state(),
+            protocol_type: group.members.protocol_type().to_owned(),
+            state: group.members.state(),
+            group_type: group.members.type_name(),
         };
         shown.map(listed).collect()
     }
 }
 
 fn simple(now: Now) -> Group {
-    Group { classic: ClassicGroup::simple(now), ..Group::default() }
+    Group { members: Membership::Classic(ClassicGroup::simple(now)), ..Group::default() }
 }

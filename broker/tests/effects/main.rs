@@ -5,6 +5,7 @@
 
 mod compaction;
 mod connections;
+mod consumers;
 mod fetch;
 mod groups;
 mod logs;
@@ -111,6 +112,23 @@ effects! {
     offsets_are_forgotten_sooner: groups::retention, ["offsets.retention.minutes"], [];
     offsets_are_looked_at_more_often: groups::interval, ["offsets.retention.check.interval.ms"], [];
 
+    consumers_send_heartbeats_more_seldom: consumers::heartbeats, ["group.consumer.heartbeat.interval.ms"], [];
+    groups_cannot_have_heartbeats_as_often:
+        consumers::least_heartbeats, ["group.consumer.min.heartbeat.interval.ms"], [];
+    groups_cannot_have_heartbeats_as_seldom:
+        consumers::greatest_heartbeats, ["group.consumer.max.heartbeat.interval.ms"], [];
+    silent_consumers_go_sooner: consumers::sessions, ["group.consumer.session.timeout.ms"], [];
+    groups_cannot_have_sessions_as_short: consumers::least_sessions, ["group.consumer.min.session.timeout.ms"], [];
+    groups_cannot_have_sessions_as_long: consumers::greatest_sessions, ["group.consumer.max.session.timeout.ms"], [];
+    new_assignments_wait: consumers::assignments, ["group.consumer.assignment.interval.ms"], [];
+    groups_cannot_assign_as_often: consumers::least_assignments, ["group.consumer.min.assignment.interval.ms"], [];
+    groups_cannot_assign_as_seldom:
+        consumers::greatest_assignments, ["group.consumer.max.assignment.interval.ms"], [];
+    consumer_groups_have_fewer_members: consumers::size, ["group.consumer.max.size"], [];
+    consumers_have_fewer_assignors: consumers::assignors, ["group.consumer.assignors"], [];
+    classic_groups_stay_classic_or_not: consumers::migration, ["group.consumer.migration.policy"], [];
+    consumer_groups_can_be_joined_or_not: consumers::protocols, ["group.coordinator.rebalance.protocols"], [];
+
     silent_connections_are_closed_sooner: connections::idle, ["connections.max.idle.ms"], [];
     connections_wait_for_a_place: connections::all, ["max.connections"], [];
     connections_of_an_address_are_fewer: connections::of_address, ["max.connections.per.ip"], [];
@@ -146,6 +164,7 @@ fn every_setting_that_takes_effect_at_once_has_a_test_of_its_effect() {
     let elsewhere = || ELSEWHERE.iter().map(|[setting, ..]| *setting);
     let none: [&str; 0] = [];
     assert_eq!(untested(table::broker_settings(), OF_BROKER.iter().copied().chain(elsewhere()).collect()), none);
+    assert_eq!(untested(table::group_settings(), consumers::OF_GROUP.iter().copied().collect()), none);
     assert_eq!(untested(table::topic_settings(), OF_TOPIC.iter().copied().chain(elsewhere()).collect()), none);
 }
 

@@ -17,7 +17,7 @@ pub const DAY_MS: i64 = 86_400_000;
 pub struct Setting {
     /// Its name.
     pub name: &'static str,
-    of_topic: bool,
+    of: ResourceKind,
 }
 
 /// What a test sees.
@@ -29,11 +29,16 @@ pub struct Scene {
 
 impl Setting {
     pub fn of_broker(name: &'static str) -> Self {
-        Self { name, of_topic: false }
+        Self { name, of: ResourceKind::Broker }
     }
 
     pub fn of_topic(name: &'static str) -> Self {
-        Self { name, of_topic: true }
+        Self { name, of: ResourceKind::Topic }
+    }
+
+    /// Of the group `g`.
+    pub fn of_group(name: &'static str) -> Self {
+        Self { name, of: ResourceKind::Group }
     }
 
     /// A time in the unit that the name says.
@@ -61,11 +66,12 @@ impl Scene {
 
     /// Changes a setting, as AlterConfigs does.
     pub fn set(&self, setting: Setting, value: &str) {
-        let resource = if setting.of_topic {
-            Resource::new(ResourceKind::Topic, "t")
-        } else {
-            Resource::new(ResourceKind::Broker, self.running.broker().node_id.to_string())
+        let of = match setting.of {
+            ResourceKind::Topic => "t".to_owned(),
+            ResourceKind::Group => "g".to_owned(),
+            ResourceKind::Broker | ResourceKind::ClientMetrics => self.running.broker().node_id.to_string(),
         };
+        let resource = Resource::new(setting.of, of);
         let ask = Ask::Incremental(vec![(setting.name.to_owned(), Op::Set(value.to_owned()))]);
         let author = Author { principal: ANONYMOUS.to_owned(), client_id: "tests".to_owned() };
         let configs = &self.running.broker().configs;

@@ -51,7 +51,7 @@ fn commit(group: &str, offset: i64) -> CommitEvent {
 
 fn committed(running: &Running, group: &str) -> Option<i64> {
     let topics = vec![TopicPartitions { name: "t".into(), partitions: vec![0] }];
-    let event = FetchOffsetsEvent { group_id: group.into(), topics: Some(topics) };
+    let event = FetchOffsetsEvent { group_id: group.into(), member_id: None, member_epoch: -1, topics: Some(topics) };
     let fetched = ask(running, |groups| groups.fetch_offsets(event)).expect("offsets");
     fetched[0].partitions[0].1.as_ref().map(|offset| offset.offset)
 }

@@ -45,13 +45,6 @@ final class Unsupported {
                 return "initialized";
             }
         });
-        report.outcome("consumer group protocol", () -> {
-            try (var consumer = broker.consumer("group.id", broker.name("unsupported"), "group.protocol", "consumer")) {
-                consumer.subscribe(List.of(topic));
-                consumer.poll(Duration.ofSeconds(15));
-                return "polled";
-            }
-        });
         report.outcome("share consumer", () -> {
             Map<String, Object> settings = Map.of("bootstrap.servers", broker.bootstrap, "group.id", broker.name("shared"));
             try (var consumer = new KafkaShareConsumer<>(settings, new StringDeserializer(), new StringDeserializer())) {

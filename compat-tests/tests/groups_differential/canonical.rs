@@ -1,8 +1,9 @@
 //! What may differ between two brokers, made the same: the order of lists that are hash maps inside, the random part of
 //! member ids, ports.
 
+use kafka_protocol::messages::consumer_group_describe_response::Assignment;
 use kafka_protocol::messages::{
-    DeleteGroupsResponse, DescribeGroupsResponse, FindCoordinatorResponse, HeartbeatResponse, JoinGroupResponse,
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, DescribeGroupsResponse, FindCoordinatorResponse, HeartbeatResponse, JoinGroupResponse,
     LeaveGroupResponse, ListGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse,
     SyncGroupResponse,
 };
@@ -10,6 +11,8 @@ use kafka_protocol::messages::{
 /// `8-4-4-4-12` hexadecimal digits.
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 const UUID_LEN: usize = 36;
+/// The same 16 bytes in base64url.
+const SHORT_LEN: usize = 22;
 
 /// Random ids in the order in which they were first seen.
 #[derive(Default)]
@@ -23,13 +26,14 @@ impl Ids {
         let mut named = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let Some(id) = rest.get(..UUID_LEN).filter(|id| is_uuid(id)) else {
+            let is_quoted = named.is_empty() || named.ends_with('"');
+            let Some(id) = leading_id(rest, is_quoted) else {
                 named.push(next);
                 rest = &rest[next.len_utf8()..];
                 continue;
             };
             named.push_str(&format!("#{}", self.number(id)));
-            rest = &rest[UUID_LEN..];
+            rest = &rest[id.len()..];
         }
         named
     }
@@ -46,6 +50,16 @@ impl Ids {
     fn rank(&self, member_id: &str) -> usize {
         self.seen.iter().position(|seen| member_id.ends_with(seen)).unwrap_or(usize::MAX)
     }
+}
+
+/// The random id that a text begins with: a UUID, or, behind a quotation mark, Kafka's own form of one.
+fn leading_id(text: &str, is_quoted: bool) -> Option<&str> {
+    let short = || text.get(..SHORT_LEN).filter(|id| is_quoted && is_short(id) && text[SHORT_LEN..].starts_with(['"', ' ']));
+    text.get(..UUID_LEN).filter(|id| is_uuid(id)).or_else(short)
+}
+
+fn is_short(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -66,6 +80,34 @@ impl Canonical for LeaveGroupResponse {}
 impl Canonical for JoinGroupResponse {
     fn normalize(&mut self, ids: &Ids, _group: &str) {
         self.members.sort_by_key(|m| (ids.rank(&m.member_id), m.metadata.clone(), m.group_instance_id.clone()));
+    }
+}
+
+impl Canonical for ConsumerGroupHeartbeatResponse {
+    fn normalize(&mut self, ids: &Ids, _group: &str) {
+        if let Some(assignment) = &mut self.assignment {
+            assignment.topic_partitions.iter_mut().for_each(|topic| topic.partitions.sort_unstable());
+            assignment.topic_partitions.sort_by_key(|topic| {
+                (ids.rank(&topic.topic_id.to_string()), topic.partitions.len(), topic.partitions.clone())
+            });
+        }
+    }
+}
+
+impl Canonical for ConsumerGroupDescribeResponse {
+    fn normalize(&mut self, _ids: &Ids, _group: &str) {
+        let sort = |assignment: &mut Assignment| {
+            assignment.topic_partitions.iter_mut().for_each(|topic| topic.partitions.sort_unstable());
+            assignment.topic_partitions.sort_by_key(|topic| topic.topic_name.clone());
+        };
+        for group in &mut self.groups {
+            group.members.sort_by_key(|member| (member.client_id.clone(), member.member_id.clone()));
+            for member in &mut group.members {
+                member.subscribed_topic_names.sort();
+                sort(&mut member.assignment);
+                sort(&mut member.target_assignment);
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Classic groups and committed offsets: each case is played to Apache Kafka 4.4.0 and to Catena, and every answer must
+//! Classic groups, consumer groups and committed offsets: each case is played to Apache Kafka 4.4.0 and to Catena, and every answer must
 //! be the same, but for the random part of member ids; and so must what is kept in `__consumer_offsets` in the end.
 //!
 //! What must always hold: a case uses groups of its own and is deterministic on Apache Kafka. Where the order of
@@ -6,6 +6,7 @@
 
 mod canonical;
 mod cases;
+mod consumers;
 mod kept;
 mod raw;
 mod requests;
@@ -24,11 +25,14 @@ use stage::Stage;
 type Case = (&'static str, fn(&mut Stage));
 
 /// Rebalances begin at once, and members may be silent for a short time only, so that cases are quick.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "100"),
     ("group.max.session.timeout.ms", "60000"),
     ("group.max.size", "3"),
+    ("group.consumer.max.size", "3"),
+    // A new assignment with every change, not a second later.
+    ("group.consumer.assignment.interval.ms", "0"),
 ];
 
 #[test]

@@ -111,6 +111,13 @@ impl Stage {
         self.end::<R>(who, version)
     }
 
+    /// `who` sends a request whose answer depends on how quick a broker is.
+    pub fn ask_unseen<R: Request>(&mut self, who: &'static str, version: i16, request: R) -> R::Response {
+        self.begin(who, version, request);
+        let client = self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not asked"));
+        client.receive::<R>(version).unwrap_or_else(|e| panic!("{who}: {e}"))
+    }
+
     /// `who` sends a request whose answer is taken later, by `end`.
     pub fn begin<R: Request>(&mut self, who: &'static str, version: i16, request: R) {
         let address = self.address;

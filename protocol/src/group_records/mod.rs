@@ -27,7 +27,7 @@ pub use modern::{
     ResolvedRegex, SharePartitions, TargetEpoch, TopicName, TopicPartitions, TopicPartitionsName,
 };
 pub use offset_commit::{OffsetCommit, OffsetKey};
-pub use subscription::subscribed_topics;
+pub use subscription::{ConsumerAssignment, ConsumerSubscription, NamedPartitions, subscribed_topics};
 
 use crate::fields::{Reader, Writer};
 

@@ -12,6 +12,7 @@
 //! Source: Apache Kafka, `ClassicGroup`, `GroupMetadataManager.classicGroup*`.
 
 mod checks;
+mod convert;
 mod effects;
 mod join;
 mod leave;

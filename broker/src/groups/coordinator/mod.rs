@@ -6,18 +6,21 @@
 //! - Nothing here waits: time comes in, answers go to the outbox, `next_deadline_ms` says when to come back.
 
 mod events;
+mod migration;
+mod modern;
 mod upkeep;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use catena_protocol::group_records::Record;
+use catena_protocol::group_records::{GroupKind, Record};
 use tokio::sync::oneshot::Sender;
 use tracing::info;
 
 use super::classic::{ClassicGroup, Effects, Limits, Now, Persist, Reply, RequestId, Turn};
 use super::log::GroupLog;
 use super::message::{Message, answer};
+use super::modern::{Rules, Topics};
 use super::outbox::Outbox;
 use super::stats::{Counters, Gauge};
 use super::table::GroupTable;
@@ -29,17 +32,44 @@ pub struct Settings {
     pub of_group: Box<dyn Fn(&str) -> GroupRules + Send + Sync>,
     /// `offsets.retention.check.interval.ms`.
     pub cleanup_interval_ms: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// The topics there are.
+    pub topics: Box<dyn Topics + Send + Sync>,
     /// Makes member ids unique.
     pub unique: fn() -> String,
+    /// The same in the form that Kafka has for the newer kinds of groups.
+    pub unique_of_modern: fn() -> String,
 }
 
 /// What applies to a group.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct GroupRules {
-    /// What it is bounded by.
+    /// What it is bounded by, if it is a classic one.
     pub limits: Limits,
+    /// What applies to it, if it is a consumer group.
+    pub consumer: Rules,
+    /// What applies to it, if it is a share group.
+    pub share: Rules,
     /// `offsets.retention.minutes`, in milliseconds.
     pub retention_ms: i64,
+}
+
+impl GroupRules {
+    /// What applies to a group of this kind.
+    pub fn of_kind(self, kind: GroupKind) -> Rules {
+        match kind {
+            GroupKind::Consumer => self.consumer,
+            GroupKind::Share => self.share,
+        }
+    }
+}
+
+/// Regular expressions to be resolved away from the task.
+#[derive(Debug)]
+pub struct Resolve {
+    /// For this group.
+    pub group_id: String,
+    /// The expressions.
+    pub patterns: Vec<String>,
 }
 
 impl Settings {
@@ -69,6 +99,8 @@ pub struct Coordinator<L> {
     cleaned_up_at_ms: u64,
     waiting: HashMap<RequestId, Waiting>,
     last_request: RequestId,
+    /// Work that is not for the task; its results come back by `resolved`.
+    pub to_resolve: Vec<Resolve>,
     /// Answers on their way.
     pub outbox: Outbox,
 }
@@ -79,7 +111,7 @@ impl<L: GroupLog> Coordinator<L> {
         let mut coordinator = Self {
             groups_gauge: Gauge::of(&counters.groups),
             members_gauge: Gauge::of(&counters.members),
-            members: table.iter().map(|(_, group)| group.classic.members()).sum(),
+            members: table.iter().map(|(_, group)| group.members.count()).sum(),
             cleaned_up_at_ms: now.steady_ms,
             log,
             table,
@@ -88,6 +120,7 @@ impl<L: GroupLog> Coordinator<L> {
             deadlines: BTreeSet::new(),
             waiting: HashMap::new(),
             last_request: 0,
+            to_resolve: Vec::new(),
             outbox: Outbox::default(),
         };
         coordinator.begin_sessions(now);
@@ -107,6 +140,10 @@ impl<L: GroupLog> Coordinator<L> {
                 let reply = self.leave(&event, now);
                 self.outbox.answer(answer(to, reply));
             }
+            Message::Beat(kind, event, to) => {
+                let reply = self.beat(kind, &event, now);
+                self.outbox.answer(answer(to, reply));
+            }
             Message::Commit(event, to) => {
                 let reply = self.commit(&event, now);
                 self.outbox.answer(answer(to, reply));
@@ -116,6 +153,7 @@ impl<L: GroupLog> Coordinator<L> {
                 let reply = self.delete_offsets(&event, now);
                 self.outbox.answer(answer(to, reply));
             }
+            Message::DescribeModern(kind, id, to) => self.outbox.answer(answer(to, self.describe_modern(kind, &id, now))),
             Message::Describe(id, to) => self.outbox.answer(answer(to, self.describe(&id))),
             Message::List(filter, to) => self.outbox.answer(answer(to, Ok(self.table.list(&filter)))),
             Message::DeleteGroup(id, to) => {
@@ -134,7 +172,7 @@ impl<L: GroupLog> Coordinator<L> {
         self.last_request
     }
 
-    /// Lets a group handle an event and does what that causes.
+    /// Lets a classic group handle an event and does what that causes.
     fn with_group<T>(
         &mut self,
         id: &str,
@@ -142,12 +180,12 @@ impl<L: GroupLog> Coordinator<L> {
         event: impl FnOnce(&mut ClassicGroup, &mut Turn) -> T,
     ) -> Option<T> {
         let limits = self.limits(id);
-        let group = &mut self.table.get_mut(id)?.classic;
+        let group = self.table.get_mut(id)?.members.classic_mut()?;
         let before = (group.state(), group.generation(), group.members());
         let mut turn = Turn::new(now, &limits);
         let outcome = event(group, &mut turn);
         self.settle(id, turn.effects, now);
-        let group = &self.table.get(id)?.classic;
+        let group = self.table.get(id)?.members.classic()?;
         self.members = self.members.saturating_sub(before.2) + group.members();
         if before != (group.state(), group.generation(), group.members()) {
             let (state, generation, members) = (group.state().name(), group.generation(), group.members());
@@ -171,8 +209,8 @@ impl<L: GroupLog> Coordinator<L> {
         let outcome = self.store(&[Record::Group(id.to_owned(), Some(persist.metadata))], now);
         let limits = self.limits(id);
         let mut turn = Turn::new(now, &limits);
-        if let Some(group) = self.table.get_mut(id) {
-            group.classic.persisted(persist.then, outcome, &mut turn);
+        if let Some(group) = self.table.get_mut(id).and_then(|group| group.members.classic_mut()) {
+            group.persisted(persist.then, outcome, &mut turn);
         }
         turn.effects
     }
@@ -192,7 +230,7 @@ impl<L: GroupLog> Coordinator<L> {
         }
         self.outbox.wait_for(self.log.append(records, now.wall_ms)?);
         for record in records {
-            self.table.apply(record, now, |id| self.settings.limits(id));
+            self.table.apply(record, now, |id| (self.settings.of_group)(id));
         }
         Ok(())
     }

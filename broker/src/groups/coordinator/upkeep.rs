@@ -2,10 +2,10 @@
 //!
 //! Source: Apache Kafka, `GroupCoordinatorShard.cleanupGroupMetadata`, `GroupMetadataManager.onLoaded`, `onUnloaded`.
 
-use catena_protocol::group_records::Record;
 use tracing::warn;
 
 use super::Coordinator;
+use super::modern::end;
 use crate::groups::classic::{ClassicGroup, Now};
 use crate::groups::log::GroupLog;
 use crate::groups::types::GroupError;
@@ -14,7 +14,7 @@ impl<L: GroupLog> Coordinator<L> {
     pub(super) fn begin_sessions(&mut self, now: Now) {
         let ids: Vec<String> = self.table.iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
-            let wake_at_ms = self.table.get(&id).and_then(|group| group.classic.next_deadline_ms());
+            let wake_at_ms = self.table.get(&id).and_then(|group| group.members.next_deadline_ms());
             self.wake(&id, wake_at_ms);
             self.with_group(&id, now, ClassicGroup::loaded);
         }
@@ -32,6 +32,7 @@ impl<L: GroupLog> Coordinator<L> {
                 group.wake_at_ms = None;
             }
             self.with_group(&id, now, ClassicGroup::expire);
+            self.expire_modern(&id, now);
         }
         if self.cleanup_at_ms() <= now.steady_ms {
             self.cleaned_up_at_ms = now.steady_ms;
@@ -45,12 +46,12 @@ impl<L: GroupLog> Coordinator<L> {
         let (mut records, mut expired) = (Vec::new(), 0);
         for (id, group) in self.table.iter() {
             let tombstones =
-                group.offsets.expire(id, &group.classic, now.wall_ms, (self.settings.of_group)(id).retention_ms);
+                group.offsets.expire(id, &group.members, now.wall_ms, (self.settings.of_group)(id).retention_ms);
             let none_left = tombstones.len() == group.offsets.len();
             expired += tombstones.len();
             records.extend(tombstones);
-            if none_left && group.classic.is_unused() {
-                records.push(Record::Group(id.clone(), None));
+            if none_left && group.members.is_unused() {
+                records.extend(end(id, &group.members));
             }
         }
         match self.store(&records, now) {

@@ -2,8 +2,11 @@
 
 mod answers;
 mod memory_log;
+mod migration;
+mod modern;
 mod offsets;
 mod task;
+mod topics;
 
 use std::sync::Arc;
 
@@ -16,25 +19,47 @@ use super::stats::Counters;
 use super::table::GroupTable;
 use super::types::*;
 
+use super::modern::Rules;
+use super::modern::assignors::Assignor;
 use memory_log::MemoryLog;
+use topics::TestTopics;
 
 /// What every committed topic is said to have.
 const TOPIC_ID: uuid::Uuid = uuid::Uuid::from_u128(7);
 
 const MINUTE_MS: i64 = 60_000;
 
-fn settings() -> Settings {
+fn settings(topics: TestTopics) -> Settings {
     let limits = Limits { members_max: 100, initial_rebalance_delay_ms: 0 };
+    let rules = Rules {
+        heartbeat_interval_ms: 5_000,
+        session_timeout_ms: 45_000,
+        assignment_interval_ms: 0,
+        members_max: 50,
+        assignor: Assignor::Uniform,
+        pattern_refresh_ms: 600_000,
+        upgrade: true,
+        downgrade: true,
+        classic_members_max: 100,
+    };
     Settings {
-        of_group: Box::new(move |_| GroupRules { limits, retention_ms: 10 * MINUTE_MS }),
+        of_group: Box::new(move |_| GroupRules {
+            limits,
+            consumer: rules.clone(),
+            share: rules.clone(),
+            retention_ms: 10 * MINUTE_MS,
+        }),
         cleanup_interval_ms: Box::new(|| MINUTE_MS as u64),
+        topics: Box::new(topics),
         unique: || "u".into(),
+        unique_of_modern: || "u".into(),
     }
 }
 
 /// A coordinator and a clock set by hand.
 struct Scene {
     log: MemoryLog,
+    topics: TestTopics,
     coordinator: Coordinator<MemoryLog>,
     counters: Arc<Counters>,
     now: Now,
@@ -42,20 +67,20 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self::on(MemoryLog::default(), Now { steady_ms: 0, wall_ms: 1_000_000_000 })
+        Self::on(MemoryLog::default(), TestTopics::default(), Now { steady_ms: 0, wall_ms: 1_000_000_000 })
     }
 
     /// Loads what is in the log.
-    fn on(log: MemoryLog, now: Now) -> Self {
-        let (settings, counters) = (Arc::new(settings()), Arc::new(Counters::default()));
+    fn on(log: MemoryLog, topics: TestTopics, now: Now) -> Self {
+        let (settings, counters) = (Arc::new(settings(topics.clone())), Arc::new(Counters::default()));
         let mut table = GroupTable::default();
-        log.records().iter().for_each(|record| table.apply(record, now, |id| settings.limits(id)));
+        log.records().iter().for_each(|record| table.apply(record, now, |id| (settings.of_group)(id)));
         let coordinator = Coordinator::new(log.clone(), table, settings, counters.clone(), now);
-        Self { log, coordinator, counters, now }
+        Self { log, topics, coordinator, counters, now }
     }
 
     fn restarted(self) -> Self {
-        Self::on(self.log, self.now)
+        Self::on(self.log, self.topics, self.now)
     }
 
     /// Sends an event; the answer may come later.
@@ -101,7 +126,7 @@ impl Scene {
     }
 
     fn fetch(&mut self, group: &str, topics: Option<Vec<TopicPartitions>>) -> Vec<TopicOffsets> {
-        let event = FetchOffsetsEvent { group_id: group.into(), topics };
+        let event = FetchOffsetsEvent { group_id: group.into(), member_id: None, member_epoch: -1, topics };
         self.ask(|to| Message::FetchOffsets(event, to)).expect("offsets")
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use super::topics::TestTopics;
 use super::*;
 use crate::groups::clock::Clock;
 use crate::groups::shard::Shard;
@@ -26,7 +27,7 @@ fn run(log: MemoryLog) -> Running {
     let shard = Shard {
         partition: 0,
         log: log.clone(),
-        settings: Arc::new(settings()),
+        settings: Arc::new(settings(TestTopics::default())),
         counters: counters.clone(),
         clock: Clock::start(),
         stopping,
@@ -55,7 +56,7 @@ impl Running {
     /// The committed offset; None while events are refused.
     async fn offset(&self) -> Option<i64> {
         let topics = Some(vec![TopicPartitions { name: "t".into(), partitions: vec![0] }]);
-        let event = FetchOffsetsEvent { group_id: "g".into(), topics };
+        let event = FetchOffsetsEvent { group_id: "g".into(), member_id: None, member_epoch: -1, topics };
         let fetched = self.ask(|to| Message::FetchOffsets(event, to)).await?.ok()?;
         Some(fetched[0].partitions[0].1.as_ref().map_or(-1, |offset| offset.offset))
     }

@@ -3,12 +3,14 @@
 //! What must always hold: an answer lists topics, partitions and members in the order in which they were asked for.
 
 mod membership;
+mod modern;
 mod offsets;
 mod views;
 
 use thiserror::Error;
 
 pub use membership::*;
+pub use modern::*;
 pub use offsets::*;
 pub use views::*;
 
@@ -63,6 +65,27 @@ pub enum GroupError {
     /// `offset.metadata.max.bytes`.
     #[error("the metadata of the offset commit is too large")]
     OffsetMetadataTooLarge,
+    /// The member must give up its partitions and join again (KIP-848).
+    #[error("the member epoch is fenced by the group coordinator")]
+    FencedMemberEpoch,
+    /// The member must first learn its new epoch (KIP-848).
+    #[error("the member epoch is stale")]
+    StaleMemberEpoch,
+    /// Another member has the `group.instance.id` and has not left (KIP-848).
+    #[error("the instance id is still used by another member")]
+    UnreleasedInstanceId,
+    /// `group.consumer.assignors` has no such assignor.
+    #[error("the assignor is not supported")]
+    UnsupportedAssignor,
+    /// The regular expression of a subscription is none.
+    #[error("invalid regular expression")]
+    InvalidRegularExpression,
+    /// A field of the request has a value it cannot have.
+    #[error("invalid request")]
+    InvalidRequest,
+    /// The request's version cannot say what this group must know.
+    #[error("the version is not supported for groups of this kind")]
+    UnsupportedVersion,
     /// A record of the group does not fit into a batch of `__consumer_offsets`. Kafka: `UNKNOWN_SERVER_ERROR`.
     #[error("the group is too large to be stored")]
     RecordTooLarge,
@@ -95,6 +118,3 @@ impl GroupState {
         }
     }
 }
-
-/// Kafka's name of the one group type there is, as ListGroups spells it.
-pub const GROUP_TYPE_CLASSIC: &str = "classic";

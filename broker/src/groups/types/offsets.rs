@@ -78,6 +78,10 @@ pub struct TopicPartitions {
 pub struct FetchOffsetsEvent {
     /// The group; may be empty.
     pub group_id: String,
+    /// The member that asks, if it says so (version 9 and newer).
+    pub member_id: Option<String>,
+    /// Its epoch; negative if it does not say.
+    pub member_epoch: i32,
     /// What to look up; `None` is everything the group has.
     pub topics: Option<Vec<TopicPartitions>>,
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{GroupError, GroupState};
+use super::{GroupError, GroupState, Protocol, Refused};
 
 /// A group, as DescribeGroups shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,40 @@ pub struct DescribedMember {
     pub assignment: Bytes,
 }
 
+/// A classic group of consumers, as it is turned into a consumer group.
+#[derive(Debug, Clone)]
+pub struct ClassicView {
+    /// The current generation.
+    pub generation: i32,
+    /// Members.
+    pub members: Vec<ClassicMemberView>,
+}
+
+/// A member of it.
+#[derive(Debug, Clone)]
+pub struct ClassicMemberView {
+    /// Id.
+    pub member_id: String,
+    /// `group.instance.id`.
+    pub group_instance_id: Option<String>,
+    /// Client id.
+    pub client_id: String,
+    /// The peer, as `/127.0.0.1`.
+    pub client_host: String,
+    /// How long it may take to join again, milliseconds.
+    pub rebalance_timeout_ms: i32,
+    /// Silence after which it is removed, milliseconds.
+    pub session_timeout_ms: i32,
+    /// What it said for the group's protocol.
+    pub metadata: Bytes,
+    /// Its protocols, in order of preference.
+    pub protocols: Vec<Protocol>,
+    /// What it was given.
+    pub assignment: Bytes,
+}
+
 /// Answer to DescribeGroups for one group. `GroupIdNotFound` is for the handler to show as `Dead`.
-pub type DescribeReply = Result<DescribedGroup, GroupError>;
+pub type DescribeReply = Result<DescribedGroup, Refused>;
 
 /// What ListGroups wants to see; names in any case, an empty list lets all pass.
 #[derive(Debug, Clone, Default)]
@@ -53,8 +85,10 @@ pub struct ListedGroup {
     pub group_id: String,
     /// Empty when the group never had members.
     pub protocol_type: String,
-    /// State.
-    pub state: GroupState,
+    /// Kafka's name of its state.
+    pub state: &'static str,
+    /// Kafka's name of its type.
+    pub group_type: &'static str,
 }
 
 /// Answer to ListGroups.

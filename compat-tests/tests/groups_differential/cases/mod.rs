@@ -2,6 +2,7 @@
 
 mod administration;
 mod by_id;
+mod consumers;
 mod joining;
 mod membership;
 mod offsets;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Case> {
         administration::CASES,
         versions::CASES,
         by_id::CASES,
+        consumers::CASES,
     ];
     tables.concat()
 }

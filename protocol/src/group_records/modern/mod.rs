@@ -110,6 +110,20 @@ impl ModernRecord {
         })
     }
 
+    /// Whether it says that something is gone.
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            Self::Epoch(value) => value.is_none(),
+            Self::PartitionMetadata(there) => !there,
+            Self::Member(_, value) => value.is_none(),
+            Self::TargetEpoch(value) => value.is_none(),
+            Self::Target(_, value) => value.is_none(),
+            Self::Current(_, value) => value.is_none(),
+            Self::Regex(_, value) => value.is_none(),
+            Self::SharePartitions(value) => value.is_none(),
+        }
+    }
+
     /// The bytes Kafka 4.4 would write; `None` for a part that groups of this kind do not have, and for
     /// `PartitionMetadata(true)`.
     pub fn encode(&self, kind: GroupKind, group: &str) -> Option<Encoded> {
