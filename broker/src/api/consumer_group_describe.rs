@@ -7,9 +7,7 @@
 use catena_protocol::error_code::ErrorCode;
 use catena_protocol::group_records::GroupKind;
 use kafka_protocol::messages::consumer_group_describe_response::{Assignment, DescribedGroup, Member, TopicPartitions};
-use kafka_protocol::messages::{
-    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId, TopicName,
-};
+use kafka_protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 use super::describe_groups::{GROUP_OPERATIONS, NOT_ASKED};

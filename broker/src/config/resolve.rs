@@ -11,8 +11,8 @@ use catena_storage::{CleanerOptions, ColdStrategy, ProducerLimits};
 
 use crate::config::bounds::list_items;
 use crate::config::error::{ConfigError, Warning};
-use crate::config::settings::{Settings, definition};
 use crate::config::server_assigned::ServerAssigned;
+use crate::config::settings::{Settings, definition};
 use crate::config::{Config, FetchConfig, GroupConfig, NetConfig, TopicDefaults, listeners, topic, value};
 
 const CONSUMER_ASSIGNORS: [&str; 2] = ["uniform", "range"];

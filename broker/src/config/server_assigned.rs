@@ -158,11 +158,17 @@ mod tests {
     #[test]
     fn bounds_that_contradict_each_other_are_refused() {
         let cases: &[(&[(&str, &str)], &str)] = &[
-            (&[("group.consumer.max.session.timeout.ms", "100")], "must be greater than or equal to group.consumer.min"),
+            (
+                &[("group.consumer.max.session.timeout.ms", "100")],
+                "must be greater than or equal to group.consumer.min",
+            ),
             (&[("group.consumer.session.timeout.ms", "100")], "must be greater than or equal to group.consumer.min"),
             (&[("group.consumer.session.timeout.ms", "70000")], "must be less than or equal to group.consumer.max"),
             (
-                &[("group.consumer.max.heartbeat.interval.ms", "50000"), ("group.consumer.heartbeat.interval.ms", "45000")],
+                &[
+                    ("group.consumer.max.heartbeat.interval.ms", "50000"),
+                    ("group.consumer.heartbeat.interval.ms", "45000"),
+                ],
                 "must be less than group.consumer.session.timeout.ms",
             ),
         ];

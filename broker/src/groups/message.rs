@@ -5,9 +5,9 @@ use tokio::sync::oneshot::Sender;
 
 use super::outbox::Release;
 use super::types::{
-    Beat, BeatReply, CommitEvent, DescribeModernReply, CommitReply, DeleteGroupReply, DeleteOffsetsEvent, DeleteOffsetsReply, DescribeReply,
-    FetchOffsetsEvent, FetchOffsetsReply, GroupError, HeartbeatEvent, HeartbeatReply, JoinEvent, JoinReply, LeaveEvent,
-    LeaveReply, ListFilter, ListReply, SyncEvent, SyncReply,
+    Beat, BeatReply, CommitEvent, CommitReply, DeleteGroupReply, DeleteOffsetsEvent, DeleteOffsetsReply,
+    DescribeModernReply, DescribeReply, FetchOffsetsEvent, FetchOffsetsReply, GroupError, HeartbeatEvent,
+    HeartbeatReply, JoinEvent, JoinReply, LeaveEvent, LeaveReply, ListFilter, ListReply, SyncEvent, SyncReply,
 };
 
 /// An event and where its answer goes. A message that is dropped counts as answered with `NotCoordinator`.

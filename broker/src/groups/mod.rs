@@ -44,8 +44,8 @@ use tokio::sync::oneshot;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::config::{GroupConfig, ServerAssigned};
 use crate::config::live::Live;
+use crate::config::{GroupConfig, ServerAssigned};
 use crate::lifecycle::Stopping;
 
 use classic::Limits;

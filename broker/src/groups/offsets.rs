@@ -126,7 +126,8 @@ pub fn commit(
     for topic in &event.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
-            let result = may(topic.topic_id, asked.partition).and_then(|()| check_metadata(asked, event.metadata_bytes_max));
+            let result =
+                may(topic.topic_id, asked.partition).and_then(|()| check_metadata(asked, event.metadata_bytes_max));
             partitions.push((asked.partition, result));
             if result.is_ok() {
                 let key = key(&event.group_id, &topic.name, asked.partition);

@@ -3,9 +3,9 @@
 
 use kafka_protocol::messages::consumer_group_describe_response::Assignment;
 use kafka_protocol::messages::{
-    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, DescribeGroupsResponse, FindCoordinatorResponse, HeartbeatResponse, JoinGroupResponse,
-    LeaveGroupResponse, ListGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse,
-    SyncGroupResponse,
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, DescribeGroupsResponse,
+    FindCoordinatorResponse, HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse,
+    OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, SyncGroupResponse,
 };
 
 /// `8-4-4-4-12` hexadecimal digits.
@@ -54,7 +54,8 @@ impl Ids {
 
 /// The random id that a text begins with: a UUID, or, behind a quotation mark, Kafka's own form of one.
 fn leading_id(text: &str, is_quoted: bool) -> Option<&str> {
-    let short = || text.get(..SHORT_LEN).filter(|id| is_quoted && is_short(id) && text[SHORT_LEN..].starts_with(['"', ' ']));
+    let short =
+        || text.get(..SHORT_LEN).filter(|id| is_quoted && is_short(id) && text[SHORT_LEN..].starts_with(['"', ' ']));
     text.get(..UUID_LEN).filter(|id| is_uuid(id)).or_else(short)
 }
 

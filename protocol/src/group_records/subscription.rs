@@ -165,7 +165,10 @@ mod tests {
         of_3[1] = 3;
         of_3.extend([0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 5, 0, 1, b'r']);
         let read = ConsumerSubscription::decode(&of_3).expect("version 3");
-        assert_eq!((read.version, read.owned, read.rack_id), (3, vec![("t".to_owned(), vec![7])], Some("r".to_owned())));
+        assert_eq!(
+            (read.version, read.owned, read.rack_id),
+            (3, vec![("t".to_owned(), vec![7])], Some("r".to_owned()))
+        );
         for len in 0..of_3.len() {
             assert!(ConsumerSubscription::decode(&of_3[..len]).is_err(), "{len} bytes");
         }

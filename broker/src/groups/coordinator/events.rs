@@ -9,10 +9,10 @@ use tracing::warn;
 use super::modern::{end, not_found};
 use super::{Coordinator, Waiting};
 use crate::groups::classic::{Joining, Now, empty_group};
-use crate::groups::membership::Membership;
-use crate::groups::modern::ModernGroup;
 use crate::groups::log::GroupLog;
+use crate::groups::membership::Membership;
 use crate::groups::message::answer;
+use crate::groups::modern::ModernGroup;
 use crate::groups::offsets::{self, Offsets};
 use crate::groups::types::{
     CommitEvent, CommitReply, DeleteOffsetsEvent, DeleteOffsetsReply, DescribeReply, FetchOffsetsEvent,
@@ -23,7 +23,9 @@ use crate::groups::types::{
 impl<L: GroupLog> Coordinator<L> {
     pub(super) fn join(&mut self, event: &JoinEvent, to: Sender<JoinReply>, now: Now) {
         let modern = self.table.get(&event.group_id).and_then(|group| group.members.modern());
-        if let Some(kind) = modern.filter(|group| !group.is_empty() || group.kind() != GroupKind::Consumer).map(ModernGroup::kind) {
+        if let Some(kind) =
+            modern.filter(|group| !group.is_empty() || group.kind() != GroupKind::Consumer).map(ModernGroup::kind)
+        {
             let reply = self.join_modern(kind, event, now);
             return self.outbox.answer(answer(to, reply));
         }
@@ -130,7 +132,8 @@ impl<L: GroupLog> Coordinator<L> {
 
     pub(super) fn describe(&self, id: &str) -> DescribeReply {
         let group = self.table.get(id).ok_or_else(|| not_found(format!("Group {id} not found.")))?;
-        let classic = group.members.classic().ok_or_else(|| not_found(format!("Group {id} is not a classic group.")))?;
+        let classic =
+            group.members.classic().ok_or_else(|| not_found(format!("Group {id} is not a classic group.")))?;
         Ok(classic.describe())
     }
 

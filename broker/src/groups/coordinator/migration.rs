@@ -23,7 +23,8 @@ impl<L: GroupLog> Coordinator<L> {
         now: Now,
     ) -> Result<(Vec<Record>, Option<ModernGroup>), Refused> {
         let rules = self.rules_of(id, GroupKind::Consumer);
-        let cannot = |why: &str| Err(not_found(format!("Cannot upgrade classic group {id} to consumer group because {why}")));
+        let cannot =
+            |why: &str| Err(not_found(format!("Cannot upgrade classic group {id} to consumer group because {why}")));
         let Some(view) = group.view() else {
             return cannot("the group does not use the consumer embedded protocol.");
         };

@@ -153,7 +153,9 @@ impl<L: GroupLog> Coordinator<L> {
                 let reply = self.delete_offsets(&event, now);
                 self.outbox.answer(answer(to, reply));
             }
-            Message::DescribeModern(kind, id, to) => self.outbox.answer(answer(to, self.describe_modern(kind, &id, now))),
+            Message::DescribeModern(kind, id, to) => {
+                self.outbox.answer(answer(to, self.describe_modern(kind, &id, now)))
+            }
             Message::Describe(id, to) => self.outbox.answer(answer(to, self.describe(&id))),
             Message::List(filter, to) => self.outbox.answer(answer(to, Ok(self.table.list(&filter)))),
             Message::DeleteGroup(id, to) => {

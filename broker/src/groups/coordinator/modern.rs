@@ -101,7 +101,9 @@ impl<L: GroupLog> Coordinator<L> {
 
     /// What a group's regular expressions match is known.
     pub fn resolved(&mut self, id: &str, found: &[Resolution], version: u64, now: Now) {
-        let Some(kind) = self.table.get(id).and_then(|group| group.members.modern()).map(ModernGroup::kind) else { return };
+        let Some(kind) = self.table.get(id).and_then(|group| group.members.modern()).map(ModernGroup::kind) else {
+            return;
+        };
         let rules = self.rules_of(id, kind);
         let world = World { now, rules: &rules, topics: &*self.settings.topics, unique: "" };
         let Some(group) = self.table.get_mut(id).and_then(|group| group.members.modern_mut()) else { return };
@@ -178,7 +180,11 @@ fn name_of(kind: GroupKind) -> &'static str {
     }
 }
 
-pub(super) fn of_group(kind: GroupKind, id: &str, records: impl Iterator<Item = ModernRecord>) -> impl Iterator<Item = Record> {
+pub(super) fn of_group(
+    kind: GroupKind,
+    id: &str,
+    records: impl Iterator<Item = ModernRecord>,
+) -> impl Iterator<Item = Record> {
     records.map(move |record| Record::Modern(kind, id.to_owned(), record))
 }
 

@@ -82,7 +82,8 @@ impl ModernGroup {
         self.let_go(id, &member.holds);
         self.liveness.forget(id);
         let instance = member.wants.instance_id;
-        if let Some(instance) = instance.filter(|instance| self.static_members.get(instance).is_some_and(|of| of == id)) {
+        if let Some(instance) = instance.filter(|instance| self.static_members.get(instance).is_some_and(|of| of == id))
+        {
             self.static_members.remove(&instance);
         }
     }

@@ -52,8 +52,7 @@ impl ModernGroup {
     fn join_as(&self, id: &str, event: &JoinEvent, world: World) -> Result<Decision<Joined>, GroupError> {
         let speaker = self.classic_speaker(id, event)?;
         let first = event.protocols.first().ok_or(GroupError::InconsistentGroupProtocol)?;
-        let said =
-            ConsumerSubscription::decode(&first.metadata).map_err(|_| GroupError::InconsistentGroupProtocol)?;
+        let said = ConsumerSubscription::decode(&first.metadata).map_err(|_| GroupError::InconsistentGroupProtocol)?;
         let owned = by_id(&said.owned, world.topics);
         let wants = joined_wants(&speaker.member.wants, event, said);
         let spoken = self.spoken(speaker, &wants, Some(&owned), world).map_err(|refused| refused.error)?;
@@ -208,8 +207,7 @@ pub fn assignment_of(held: &Held, metadata: &[u8], topics: &dyn Topics) -> Bytes
 
 /// Partitions by topic id; topics that are gone are left out.
 pub fn by_id(named: &[(String, Vec<i32>)], topics: &dyn Topics) -> Partitions {
-    let of_topic = |(name, partitions): &(String, Vec<i32>)| {
-        Some((topics.named(name)?.0, partitions.iter().copied().collect()))
-    };
+    let of_topic =
+        |(name, partitions): &(String, Vec<i32>)| Some((topics.named(name)?.0, partitions.iter().copied().collect()));
     named.iter().filter_map(of_topic).collect()
 }

@@ -52,7 +52,8 @@ impl ModernGroup {
         let speaker = self.speaker(beat, world)?;
         let wants = speaker.member.wants.updated(beat);
         let spoken = self.spoken(speaker, &wants, beat.owned.as_ref(), world)?;
-        let given = beat.member_epoch == 0 || beat.is_full() || spoken.reply.holds.assigned != spoken.reply.before.assigned;
+        let given =
+            beat.member_epoch == 0 || beat.is_full() || spoken.reply.holds.assigned != spoken.reply.before.assigned;
         let reply = self.beaten(&spoken.reply.id, &spoken.reply.holds, given, world);
         Ok(Decision { records: spoken.records, reply, resolve: spoken.resolve, rebalance: spoken.rebalance })
     }
@@ -141,8 +142,7 @@ impl ModernGroup {
             return refused(GroupError::UnknownMemberId, format!("Instance id {instance} is unknown."));
         };
         if known_id != id {
-            let message =
-                format!("Static member {id} with instance id {instance} was fenced by member {known_id}.");
+            let message = format!("Static member {id} with instance id {instance} was fenced by member {known_id}.");
             return refused(GroupError::FencedInstanceId, message);
         }
         Ok(member)

@@ -101,7 +101,8 @@ impl ModernGroup {
     /// A member is alive.
     pub(super) fn heard_of(&mut self, member_id: &str, world: World) {
         let Some(member) = self.members.get(member_id) else { return };
-        let own_ms = member.wants.classic.as_ref().map(|classic| u64::try_from(classic.session_timeout_ms).unwrap_or(0));
+        let own_ms =
+            member.wants.classic.as_ref().map(|classic| u64::try_from(classic.session_timeout_ms).unwrap_or(0));
         let session_ms = own_ms.unwrap_or(world.rules.session_timeout_ms);
         self.liveness.set(member_id, Awaited::Sign, world.now.steady_ms.saturating_add(session_ms));
     }
@@ -116,7 +117,8 @@ impl ModernGroup {
 /// Epochs of a member that comes back begin at 0: what it holds was given to it before.
 fn left_for_now(id: &str, member: &Member) -> ModernRecord {
     let anew = |held: &Held| {
-        let of_topic = |partitions: &std::collections::BTreeMap<i32, i32>| partitions.keys().map(|at| (*at, 0)).collect();
+        let of_topic =
+            |partitions: &std::collections::BTreeMap<i32, i32>| partitions.keys().map(|at| (*at, 0)).collect();
         held.iter().map(|(topic, partitions)| (*topic, of_topic(partitions))).collect::<Held>()
     };
     let mut holds = member.holds.clone();

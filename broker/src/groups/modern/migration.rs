@@ -64,7 +64,8 @@ impl ModernGroup {
             .filter_map(|(id, member)| Some((id, member, member.wants.classic.as_ref()?)))
             .collect();
         let protocol = selected(&staying.iter().map(|(_, _, classic)| *classic).collect::<Vec<_>>());
-        let members = staying.iter().map(|(id, member, classic)| self.classic_metadata(id, member, classic, &protocol, topics));
+        let members =
+            staying.iter().map(|(id, member, classic)| self.classic_metadata(id, member, classic, &protocol, topics));
         GroupMetadata {
             protocol_type: CONSUMER.to_owned(),
             generation: self.epoch,

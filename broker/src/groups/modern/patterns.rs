@@ -90,7 +90,9 @@ impl ModernGroup {
         if before.regex != after.regex {
             change.updated = true;
             let (old, new) = (before.pattern(), after.pattern());
-            change.records.extend(old.filter(|old| self.wanting(old) == 1).map(|old| ModernRecord::Regex(old.to_owned(), None)));
+            change
+                .records
+                .extend(old.filter(|old| self.wanting(old) == 1).map(|old| ModernRecord::Regex(old.to_owned(), None)));
             match new {
                 Some(new) if self.wanting(new) == 0 => {
                     check_pattern(new)?;
@@ -131,7 +133,8 @@ impl ModernGroup {
         let mut changed = false;
         let mut names = self.wanted_topics(Change::default());
         for Resolution { pattern, topics } in found.iter().filter(|found| self.wanting(&found.pattern) > 0) {
-            let before = self.patterns.get(pattern).map(|before| before.topics.iter().cloned().collect::<BTreeSet<_>>());
+            let before =
+                self.patterns.get(pattern).map(|before| before.topics.iter().cloned().collect::<BTreeSet<_>>());
             changed |= before.unwrap_or_default() != *topics;
             names.extend(topics.iter().cloned());
             let resolved = ResolvedRegex {

@@ -54,7 +54,8 @@ impl ModernGroup {
     /// Whether anybody wants a topic.
     pub fn is_subscribed(&self, topic: &str) -> bool {
         self.members.values().any(|member| {
-            let matches = |pattern| self.patterns.get(pattern).is_some_and(|found| found.topics.iter().any(|name| name == topic));
+            let matches =
+                |pattern| self.patterns.get(pattern).is_some_and(|found| found.topics.iter().any(|name| name == topic));
             member.wants.topics.contains(topic) || member.wants.pattern().is_some_and(matches)
         })
     }

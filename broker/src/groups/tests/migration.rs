@@ -36,10 +36,8 @@ impl Scene {
         scene.pass(1);
         let joined = reply.try_recv().expect("an answer").expect("joined");
         let assignment = ConsumerAssignment::encode(0, &[("t".to_owned(), partitions.to_vec())]);
-        let event = SyncEvent {
-            assignments: vec![(joined.member_id.clone(), assignment)],
-            ..syncing("g", &joined.member_id)
-        };
+        let event =
+            SyncEvent { assignments: vec![(joined.member_id.clone(), assignment)], ..syncing("g", &joined.member_id) };
         scene.ask(|to| Message::Sync(event, to)).expect("synced");
         scene
     }

@@ -151,7 +151,8 @@ fn epochs_of_another_time_are_fenced() {
     let mut scene = Scene::with_topic("t", 2);
     let (mut a, mut b) = (Consumer::new("a", &["t"]), Consumer::new("b", &["t"]));
     a.beats(&mut scene).expect("joined");
-    let at = |consumer: &Consumer, epoch, owned: Option<Held>| Beat { member_epoch: epoch, owned, ..consumer.beat.clone() };
+    let at =
+        |consumer: &Consumer, epoch, owned: Option<Held>| Beat { member_epoch: epoch, owned, ..consumer.beat.clone() };
     assert_eq!(scene.beat(at(&a, 7, None)).expect_err("from the future").error, GroupError::FencedMemberEpoch);
     b.beats(&mut scene).expect("joined");
     a.beats(&mut scene).expect("gives up");
@@ -162,7 +163,10 @@ fn epochs_of_another_time_are_fenced() {
     assert_eq!(scene.beat(at(&a, 2, Some(too_much))).expect_err("owns more").error, GroupError::FencedMemberEpoch);
     let nobody = Beat { member_id: "z".into(), ..at(&a, 2, None) };
     let refused = scene.beat(nobody).expect_err("unknown");
-    assert_eq!((refused.error, refused.message.as_str()), (GroupError::UnknownMemberId, "Member z is not a member of group g."));
+    assert_eq!(
+        (refused.error, refused.message.as_str()),
+        (GroupError::UnknownMemberId, "Member z is not a member of group g.")
+    );
 }
 
 #[test]

@@ -305,8 +305,16 @@ fn fetches(stage: &mut Stage) {
     anna.speaks(stage);
     let request = commit(stage, &committing(&anna, 2), TOPIC, &[(0, 5)]);
     stage.ask::<OffsetCommitRequest>("anna", COMMIT, request);
-    for (id, epoch) in [(Some(anna.id.as_str()), 1), (Some(&anna.id), 2), (Some(&anna.id), 3), (Some("nobody"), 2), (Some(""), -1), (None, -1)] {
-        let group = fetch_group(stage.group_id(), Some(&[(TOPIC, &[0])])).with_member_id(id.map(text)).with_member_epoch(epoch);
+    for (id, epoch) in [
+        (Some(anna.id.as_str()), 1),
+        (Some(&anna.id), 2),
+        (Some(&anna.id), 3),
+        (Some("nobody"), 2),
+        (Some(""), -1),
+        (None, -1),
+    ] {
+        let group =
+            fetch_group(stage.group_id(), Some(&[(TOPIC, &[0])])).with_member_id(id.map(text)).with_member_epoch(epoch);
         let request = OffsetFetchRequest::default().with_groups(vec![group]);
         stage.ask::<OffsetFetchRequest>("anna", FETCH, request);
     }
@@ -509,7 +517,8 @@ fn classic_misfits(stage: &mut Stage) {
     syncs(stage, &as_anna);
     beats(stage, &as_anna);
     let mut carl = joined_alone(stage, "carl");
-    let request = join(stage, JOIN, &Member::new("dora")).with_protocols(vec![protocol("other", subscription(&[TOPIC]))]);
+    let request =
+        join(stage, JOIN, &Member::new("dora")).with_protocols(vec![protocol("other", subscription(&[TOPIC]))]);
     stage.ask::<JoinGroupRequest>("dora", JOIN, request);
     carl.generation += 5;
     syncs(stage, &carl);
