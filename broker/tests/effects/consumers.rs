@@ -199,10 +199,13 @@ pub fn migration(setting: Setting) {
     let mut scene = start(&["group.initial.rebalance.delay.ms=0"]);
     let group = compat_tests::wire::Group::new("g");
     group.join(&mut scene.client, "", crate::support::SOON).unwrap();
-    scene.set(setting, "disabled");
-    assert_eq!(call(&mut scene, &says("a", 0)).error_code, GROUP_ID_NOT_FOUND);
-    scene.set(setting, "upgrade");
-    assert_eq!(call(&mut scene, &says("a", 0)).error_code, 0);
+    // The members' metadata is none of a consumer: that is looked at once the policy allows it.
+    for (policy, why) in [("disabled", "online upgrade is disabled"), ("upgrade", "protocol is malformed")] {
+        scene.set(setting, policy);
+        let refused = call(&mut scene, &says("a", 0));
+        let message = refused.error_message.map(|message| message.to_string()).unwrap_or_default();
+        assert_eq!((refused.error_code, message.contains(why)), (GROUP_ID_NOT_FOUND, true), "{policy}: {message}");
+    }
 }
 
 pub fn protocols(setting: Setting) {

@@ -25,12 +25,12 @@ impl<L: GroupLog> Coordinator<L> {
         let rules = self.rules_of(id, GroupKind::Consumer);
         let cannot =
             |why: &str| Err(not_found(format!("Cannot upgrade classic group {id} to consumer group because {why}")));
-        let Some(view) = group.view() else {
-            return cannot("the group does not use the consumer embedded protocol.");
-        };
         if !rules.upgrade {
             return cannot("online upgrade is disabled.");
         }
+        let Some(view) = group.view() else {
+            return cannot("the group does not use the consumer embedded protocol.");
+        };
         if view.members.len() > rules.members_max {
             return cannot("the group size exceeds the consumer group maximum size.");
         }
