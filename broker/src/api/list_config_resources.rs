@@ -48,6 +48,5 @@ fn names(broker: &Broker, type_id: i8) -> Vec<String> {
 /// Those that have a value of their own for something.
 fn with_settings(broker: &Broker, kind: ResourceKind) -> Vec<String> {
     let state = broker.configs.known().state();
-    let has = |entries: &crate::config::state::Entries| entries.values().any(|entry| entry.value.is_some());
-    state.resources(kind).filter(|(_, entries)| has(entries)).map(|(resource, _)| resource.name.clone()).collect()
+    state.with_values(kind).into_iter().map(str::to_owned).collect()
 }

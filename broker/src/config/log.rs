@@ -98,6 +98,13 @@ impl ConfigLog {
         Ok(())
     }
 
+    /// How many records there are to read in control, at most.
+    pub fn unread(&self) -> usize {
+        let control = Side::Control.index();
+        let end = self.topic.partitions.get(control).map_or(0, |log| log.offsets().high_watermark);
+        usize::try_from(end.saturating_sub(self.next[control])).unwrap_or(0)
+    }
+
     /// Leaves out what cannot be read now.
     pub fn skip(&mut self) {
         for side in Side::BOTH {

@@ -42,6 +42,13 @@ impl Resource {
 }
 
 impl ResourceKind {
+    const ALL: [Self; 4] = [Self::Broker, Self::Topic, Self::Group, Self::ClientMetrics];
+
+    /// The kind with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The word for it in keys.
     pub fn word(self) -> &'static str {
         match self {

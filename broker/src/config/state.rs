@@ -6,13 +6,18 @@
 //!   under the name take the place of the old ones.
 //! - A record that is newer than this broker, or nonsense, changes nothing but a count.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
 use crate::config::record::{Record, SettingKey, SettingValue, Verdict};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::rollout::record::Rollout;
+
+/// Resources for which a start makes room beforehand: some megabytes, of which nothing is touched that is not needed. Growing from
+/// nothing to so many takes as long as a fifth of the start.
+const ROOM_MAX: usize = 1 << 17;
 
 /// The partitions of a config topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +46,23 @@ impl Side {
     }
 }
 
-/// Settings of one resource that have a value of their own, or had one. Boxed: most resources have one or two, and a node of the map has
-/// room for eleven.
-pub type Entries = BTreeMap<String, Box<SettingValue>>;
+/// A setting as it stands: its last record, as far as anything runs by it. (The log keeps the rest: who, when and why.)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The value; `None`: not set here.
+    pub value: Option<Box<str>>,
+    /// The version of the setting.
+    pub version: u64,
+}
+
+/// What one resource was given: its settings that have a value of their own, or had one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The topic that the records are of.
+    topic_id: Option<Uuid>,
+    /// By setting, in order: most resources have one or two.
+    entries: Vec<(Box<str>, Entry)>,
+}
 
 /// A rollout as it stands in the canary partition.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +76,9 @@ pub struct Standing {
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
-    settings: BTreeMap<Resource, Entries>,
-    plain: Entries,
+    /// Not in order: a start puts many in, and few ask for all.
+    given: HashMap<Resource, Given>,
+    plain: BTreeMap<String, Entry>,
     rollouts: BTreeMap<String, Standing>,
     verdicts: BTreeMap<String, Verdict>,
     /// Records in a format that a newer broker writes.
@@ -70,40 +90,39 @@ pub struct State {
 /// What a record changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// Nothing that runs.
+    /// Nothing that runs by settings.
     Nothing,
-    /// A setting of this resource.
-    Resource(Resource),
+    /// A setting of brokers.
+    Brokers,
+    /// A setting of this topic.
+    Topic(Box<str>),
     /// A setting of a user's config topic.
-    Plain(String),
-    /// A rollout, or its verdict.
-    Rollout(String),
+    Plain,
 }
 
 impl State {
+    /// Makes room for so many records, and not for more than a start should take unseen.
+    pub fn make_room(&mut self, records: usize) {
+        self.given.reserve(records.min(ROOM_MAX));
+    }
+
     /// Takes a record over.
     pub fn apply(&mut self, side: Side, offset: i64, record: Record) -> Changed {
         match (side, record) {
-            (Side::Control, Record::Setting(key, value)) => self.set(key, value),
+            (Side::Control, Record::Setting(key, value)) => return self.set(key, value),
             (Side::Control, Record::Plain(key, value)) => {
-                put(&mut self.plain, key.setting.clone(), value.map(Box::new));
-                Changed::Plain(key.setting)
+                put(&mut self.plain, key.setting, value.map(Entry::of));
+                return Changed::Plain;
             }
-            (Side::Control, Record::Verdict(name, verdict)) => {
-                put(&mut self.verdicts, name.clone(), verdict);
-                Changed::Rollout(name)
-            }
+            (Side::Control, Record::Verdict(name, verdict)) => put(&mut self.verdicts, name, verdict),
             (Side::Canary, Record::Rollout(name, rollout)) => {
-                put(&mut self.rollouts, name.clone(), rollout.map(|rollout| Standing { offset, rollout }));
-                Changed::Rollout(name)
+                put(&mut self.rollouts, name, rollout.map(|rollout| Standing { offset, rollout }));
             }
-            (_, Record::Newer(_)) => {
-                self.newer += 1;
-                Changed::Nothing
-            }
+            (_, Record::Newer(_)) => self.newer += 1,
             (Side::Control, Record::Rollout(..))
-            | (Side::Canary, Record::Setting(..) | Record::Plain(..) | Record::Verdict(..)) => self.strange(),
+            | (Side::Canary, Record::Setting(..) | Record::Plain(..) | Record::Verdict(..)) => return self.strange(),
         }
+        Changed::Nothing
     }
 
     /// Counts something that is no record of configuration.
@@ -114,49 +133,53 @@ impl State {
 
     fn set(&mut self, key: SettingKey, value: Option<SettingValue>) -> Changed {
         let SettingKey { kind, name, setting } = key;
-        let resource = Resource { kind, name };
-        let entries = self.settings.entry(resource.clone()).or_default();
-        if value.as_ref().is_some_and(|value| value.topic_id != id_of(entries)) {
-            entries.clear();
+        let changed = match kind {
+            ResourceKind::Broker => Changed::Brokers,
+            ResourceKind::Topic => Changed::Topic(name.clone().into_boxed_str()),
+            ResourceKind::Group | ResourceKind::ClientMetrics => Changed::Nothing,
+        };
+        match self.given.entry(Resource { kind, name }) {
+            Occupied(mut given) => {
+                given.get_mut().put(setting, value);
+                if given.get().entries.is_empty() {
+                    given.remove();
+                }
+            }
+            Vacant(none) => drop(value.map(|value| none.insert(Given::default()).put(setting, Some(value)))),
         }
-        put(entries, setting, value.map(Box::new));
-        if entries.is_empty() {
-            self.settings.remove(&resource);
-        }
-        Changed::Resource(resource)
-    }
-
-    /// The records of a resource, also those that say that there is no value.
-    pub fn entries(&self, resource: &Resource) -> Option<&Entries> {
-        self.settings.get(resource)
+        changed
     }
 
     /// The settings of a user's config topic.
-    pub fn plain(&self) -> &Entries {
+    pub fn plain(&self) -> &BTreeMap<String, Entry> {
         &self.plain
     }
 
     /// What a resource was given while the broker ran.
     pub fn values(&self, resource: &Resource) -> BTreeMap<String, String> {
-        let entries = self.settings.get(resource).into_iter().flatten();
-        entries.filter_map(|(name, entry)| Some((name.clone(), entry.value.clone()?))).collect()
+        let values = self.given.get(resource).into_iter().flat_map(Given::values);
+        values.filter_map(|(setting, value)| Some((setting.to_owned(), value?.to_owned()))).collect()
     }
 
     /// What stands over the settings that a topic was created with; `None` values hide them.
-    pub fn of_topic(&self, name: &str, id: Uuid) -> Option<&Entries> {
-        let entries = self.settings.get(&Resource::new(ResourceKind::Topic, name))?;
-        (id_of(entries) == Some(id)).then_some(entries)
+    pub fn of_topic(&self, name: &str, id: Uuid) -> Option<&Given> {
+        let given = self.given.get(&Resource::new(ResourceKind::Topic, name))?;
+        (given.topic_id == Some(id)).then_some(given)
     }
 
     /// The version of a setting; 0 if it never had one.
     pub fn version(&self, resource: &Resource, setting: &str) -> u64 {
-        self.settings.get(resource).and_then(|entries| entries.get(setting)).map_or(0, |entry| entry.version)
+        let given = self.given.get(resource);
+        given.and_then(|given| Some(given.entries[given.find(setting).ok()?].1.version)).unwrap_or(0)
     }
 
-    /// The resources of a kind that have records, with these.
-    pub fn resources(&self, kind: ResourceKind) -> impl Iterator<Item = (&Resource, &Entries)> {
-        let from = Resource::new(kind, "");
-        self.settings.range(from..).take_while(move |(resource, _)| resource.kind == kind)
+    /// The names of the resources of a kind that have a value for something, in order.
+    pub fn with_values(&self, kind: ResourceKind) -> Vec<&str> {
+        let has_value = |given: &Given| given.values().any(|(_, value)| value.is_some());
+        let found = self.given.iter().filter(|(resource, given)| resource.kind == kind && has_value(given));
+        let mut names: Vec<&str> = found.map(|(resource, _)| resource.name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// The rollouts that stand in the canary partition and are not decided, by name.
@@ -193,7 +216,7 @@ impl State {
 
     /// Settings, rollouts and verdicts held.
     pub fn len(&self) -> usize {
-        let settings: usize = self.settings.values().map(BTreeMap::len).sum();
+        let settings: usize = self.given.values().map(|given| given.entries.len()).sum();
         settings + self.plain.len() + self.rollouts.len() + self.verdicts.len()
     }
 
@@ -210,9 +233,39 @@ fn put<T>(map: &mut BTreeMap<String, T>, name: String, value: Option<T>) {
     }
 }
 
-/// The topic that the records are of; all are of the same.
-fn id_of(entries: &Entries) -> Option<Uuid> {
-    entries.values().next().and_then(|entry| entry.topic_id)
+impl Entry {
+    fn of(value: SettingValue) -> Self {
+        Self { value: value.value.map(String::into_boxed_str), version: value.version }
+    }
+}
+
+impl Given {
+    /// The settings and their values.
+    pub fn values(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.entries.iter().map(|(setting, entry)| (&**setting, entry.value.as_deref()))
+    }
+
+    fn find(&self, setting: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(other, _)| (**other).cmp(setting))
+    }
+
+    fn put(&mut self, setting: String, value: Option<SettingValue>) {
+        if let Some(value) = &value
+            && value.topic_id != self.topic_id
+        {
+            *self = Self { topic_id: value.topic_id, entries: Vec::new() };
+        }
+        match (self.find(&setting), value.map(Entry::of)) {
+            (Ok(at), Some(entry)) => self.entries[at].1 = entry,
+            (Err(at), Some(entry)) => {
+                // Most have one or two: room for more would be most of a start's memory.
+                self.entries.reserve_exact(1);
+                self.entries.insert(at, (setting.into_boxed_str(), entry));
+            }
+            (Ok(at), None) => drop(self.entries.remove(at)),
+            (Err(_), None) => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -276,7 +329,7 @@ mod tests {
         ]);
         assert_eq!(state.values(&orders), BTreeMap::from([("retention.ms".to_owned(), "2".to_owned())]));
         assert_eq!((state.version(&orders, "retention.ms"), state.version(&orders, "segment.ms")), (2, 1));
-        assert_eq!(state.of_topic("orders", Uuid::from_u128(7)).map(BTreeMap::len), Some(2));
+        assert_eq!(state.of_topic("orders", Uuid::from_u128(7)).map(|given| given.values().count()), Some(2));
         state.apply(Control, 3, topic("retention.ms", None));
         state.apply(Control, 4, topic("segment.ms", None));
         assert_eq!(state, State::default());
@@ -290,7 +343,7 @@ mod tests {
         ]);
         assert_eq!(state.of_topic("orders", Uuid::from_u128(7)), None);
         let of_new = state.of_topic("orders", Uuid::from_u128(8)).expect("has records");
-        assert_eq!(of_new.keys().collect::<Vec<_>>(), ["segment.ms"]);
+        assert_eq!(of_new.values().collect::<Vec<_>>(), [("segment.ms", Some("2"))]);
     }
 
     #[test]

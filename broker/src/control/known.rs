@@ -13,7 +13,7 @@ use crate::config::change::{self, AlterError, Alteration, Plan, Values, View};
 use crate::config::layers::{Layers, overlay};
 use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
-use crate::config::state::State;
+use crate::config::state::{Given, State};
 use crate::config::topic::TopicConfigs;
 use crate::rollout::check::{Checked, RolloutError, check};
 use crate::rollout::machine::Status;
@@ -53,9 +53,9 @@ impl Known {
     /// What a topic sets itself: what it was created with, under what it was given since.
     pub fn topic_configs(&self, name: &str, id: Uuid, created: &TopicConfigs) -> TopicConfigs {
         let state = self.state();
-        let Some(entries) = state.of_topic(name, id) else { return created.clone() };
+        let given = state.of_topic(name, id).into_iter().flat_map(Given::values);
         let mut configs = created.clone();
-        entries.iter().for_each(|(setting, entry)| overlay(&mut configs, setting, entry.value.as_deref()));
+        given.for_each(|(setting, value)| overlay(&mut configs, setting, value));
         configs
     }
 

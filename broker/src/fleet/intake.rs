@@ -6,7 +6,7 @@
 use super::owner::Fleet;
 use super::report;
 use crate::config::record::{JSON_BEGINS, Record, SettingValue};
-use crate::config::state::{Side, State};
+use crate::config::state::{Entry, Side, State};
 use crate::control::intake::{Refused, canary, check_claims, each_record};
 use crate::rollout::arms::Unit;
 use crate::rollout::check::{Checked, RolloutError, check_form, plan};
@@ -40,7 +40,7 @@ fn control(state: &State, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()
         Record::Plain(key, None) => check_setting(&key.setting, None),
         Record::Plain(key, Some(value)) => {
             check_setting(&key.setting, value.value.as_deref())?;
-            check_version(state.plain().get(&key.setting).map(Box::as_ref), &value)
+            check_version(state.plain().get(&key.setting), &value)
         }
         Record::Newer(format) => Err(format!("format {format} is not known here")),
         Record::Verdict(..) => Err("verdicts are written by the broker".to_owned()),
@@ -50,7 +50,7 @@ fn control(state: &State, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()
     }
 }
 
-fn check_version(standing: Option<&SettingValue>, value: &SettingValue) -> Result<(), String> {
+fn check_version(standing: Option<&Entry>, value: &SettingValue) -> Result<(), String> {
     match standing.map_or(0, |standing| standing.version) {
         standing if value.version <= standing => Err(format!("the setting has version {standing} already")),
         _ => Ok(()),

@@ -151,7 +151,7 @@ impl Owner {
         let (fleet, mut control_changed) = (&self.fleet, false);
         let read = self.log.read(&mut |side, found| {
             let mut state = fleet.state.write().unwrap_or_else(PoisonError::into_inner);
-            control_changed |= matches!(take(&mut state, side, found), Changed::Plain(_));
+            control_changed |= matches!(take(&mut state, side, found), Changed::Plain);
         });
         if control_changed {
             self.machine.measure_anew();

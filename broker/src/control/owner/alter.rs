@@ -127,11 +127,11 @@ impl Owner {
     }
 
     pub(super) async fn topic_deleted(&mut self, broker: &Broker, name: &str, id: Uuid) {
-        let tombstone = |setting: &String| {
-            let key = SettingKey { kind: ResourceKind::Topic, name: name.to_owned(), setting: setting.clone() };
+        let tombstone = |(setting, _): (&str, _)| {
+            let key = SettingKey { kind: ResourceKind::Topic, name: name.to_owned(), setting: setting.to_owned() };
             Record::Setting(key, None)
         };
-        let settings = self.known.state().of_topic(name, id).map(|entries| entries.keys().map(tombstone).collect());
+        let settings = self.known.state().of_topic(name, id).map(|given| given.values().map(tombstone).collect());
         let Some(records): Option<Vec<Record>> = settings else { return };
         if let Err(why) = self.keep(broker, Side::Control, &records).await {
             warn!(topic = name, "the settings of a deleted topic stay in __config, without effect: {why}");

@@ -28,7 +28,6 @@ use crate::broker::Broker;
 use crate::config::change::{AlterError, Alteration};
 use crate::config::log::{CONFIG, ConfigLog, NotKept, take};
 use crate::config::record::{Author, Record};
-use crate::config::resource::{Resource, ResourceKind};
 use crate::config::settings::Settings;
 use crate::config::state::{Changed, Side, State};
 use crate::config::{Config, ConfigError};
@@ -88,7 +87,7 @@ struct Request {
 #[derive(Default)]
 struct Effects {
     brokers: bool,
-    topics: BTreeSet<String>,
+    topics: BTreeSet<Box<str>>,
 }
 
 impl Configs {
@@ -134,6 +133,7 @@ impl Owner {
     /// When the settings of the file cannot be used.
     pub fn load(&mut self, storage: &Storage) -> Result<Config, ConfigError> {
         self.find_log(storage);
+        self.known.state_mut().make_room(self.log.as_ref().map_or(0, ConfigLog::unread));
         self.read();
         let config = self.known.layers().in_force()?;
         let state = self.known.state();
@@ -276,9 +276,9 @@ impl Owner {
 impl Effects {
     fn add(&mut self, changed: Changed) {
         match changed {
-            Changed::Resource(Resource { kind: ResourceKind::Broker, .. }) => self.brokers = true,
-            Changed::Resource(Resource { kind: ResourceKind::Topic, name }) => drop(self.topics.insert(name)),
-            Changed::Resource(_) | Changed::Plain(_) | Changed::Nothing | Changed::Rollout(_) => {}
+            Changed::Brokers => self.brokers = true,
+            Changed::Topic(name) => drop(self.topics.insert(name)),
+            Changed::Plain | Changed::Nothing => {}
         }
     }
 }

@@ -1,19 +1,21 @@
 //! The records of config topics: JSON that a person can read (docs/config-topics.md).
 //!
 //! What must always hold:
-//! - A key has one spelling, `Key::encode`; compaction knows keys by their bytes, so others are refused.
 //! - What `encode` gives, `decode` takes back unchanged.
 //! - A format newer than `FORMAT` is not an error: it is known to be unknown.
-
-use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::config::resource::{Resource, ResourceKind};
 use crate::rollout::record::Rollout;
+
+mod key;
+mod plain;
+
+pub use key::{Key, PlainKey, SettingKey, rollout_key};
+use plain::Plain;
 
 /// The format written here.
 pub const FORMAT: u64 = 1;
@@ -21,54 +23,6 @@ pub const FORMAT: u64 = 1;
 pub const JSON_BEGINS: char = '{';
 /// The principal of clients that did not say who they are.
 pub const ANONYMOUS: &str = "User:ANONYMOUS";
-
-/// What a record is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// A setting of a resource.
-    Setting(SettingKey),
-    /// A setting of a user's config topic: its name alone is the key.
-    Plain(PlainKey),
-    /// A rollout, by its name.
-    Rollout(String),
-    /// What became of a rollout, by its name.
-    Verdict(String),
-}
-
-/// A setting of a resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SettingKey {
-    /// Of what kind the resource is.
-    pub kind: ResourceKind,
-    /// Its name.
-    pub name: String,
-    /// The setting.
-    pub setting: String,
-}
-
-/// A setting of a user's config topic.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PlainKey {
-    /// The setting.
-    pub setting: String,
-}
-
-/// The fields of the keys that are JSON, in the order in which they are written. (One flat struct reads faster than a choice of structs, and a start
-/// reads many.)
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields<'a> {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    resource: Option<ResourceKind>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    setting: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    rollout: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    verdict: Option<Cow<'a, str>>,
-}
 
 /// A setting's value, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,60 +126,32 @@ struct Format {
     v: u64,
 }
 
-impl Key {
-    /// Its only spelling.
-    pub fn encode(&self) -> Vec<u8> {
-        let text = |text: &'_ String| Some(Cow::Owned(text.clone()));
-        let fields = match self {
-            Self::Setting(SettingKey { kind, name, setting }) => {
-                Fields { resource: Some(*kind), name: text(name), setting: text(setting), ..Fields::default() }
-            }
-            Self::Plain(PlainKey { setting }) => return setting.clone().into_bytes(),
-            Self::Rollout(name) => Fields { rollout: text(name), ..Fields::default() },
-            Self::Verdict(name) => Fields { verdict: text(name), ..Fields::default() },
-        };
-        json(&fields)
-    }
-
-    /// Reads a key.
-    ///
-    /// # Errors
-    /// `Key`, or `Spelling`.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        if let Some(setting) = plain(bytes) {
-            return Ok(Self::Plain(PlainKey { setting: setting.to_owned() }));
-        }
-        let fields: Fields = serde_json::from_slice(bytes).map_err(|error| FormatError::Key(error.to_string()))?;
-        let spelling = json(&fields);
-        let key = fields.key().ok_or_else(|| FormatError::Key("its fields are of none, or of several".to_owned()))?;
-        if spelling == bytes {
-            return Ok(key);
-        }
-        Err(FormatError::Spelling(String::from_utf8_lossy(&spelling).into_owned()))
-    }
-}
-
-impl Fields<'_> {
-    fn key(self) -> Option<Key> {
-        Some(match self {
-            Self { resource: Some(kind), name: Some(name), setting: Some(setting), rollout: None, verdict: None } => {
-                Key::Setting(SettingKey { kind, name: name.into_owned(), setting: setting.into_owned() })
-            }
-            Self { resource: None, name: None, setting: None, rollout: Some(name), verdict: None } => {
-                Key::Rollout(name.into_owned())
-            }
-            Self { resource: None, name: None, setting: None, rollout: None, verdict: Some(name) } => {
-                Key::Verdict(name.into_owned())
-            }
-            _ => return None,
+impl SettingValue {
+    /// Reads a value that is written as this broker writes it.
+    fn plainly_written(bytes: &[u8]) -> Option<Self> {
+        let mut plain = Plain::new(bytes)?;
+        plain.skip("{\"v\":1,\"value\":")?;
+        let value = if plain.skip("null").is_some() { None } else { Some(plain.text()?.to_owned()) };
+        plain.skip(",\"version\":")?;
+        let version = plain.number()?;
+        let time = plain.text_after(",\"time\":")?.parse().ok()?;
+        let principal = plain.text_after(",\"author\":{\"principal\":")?.to_owned();
+        let client_id = plain.text_after(",\"client_id\":")?.to_owned();
+        plain.skip("}")?;
+        let reason = plain.text_after(",\"reason\":").map(str::to_owned);
+        let topic_id = plain.text_after(",\"topic_id\":").map(str::parse).transpose().ok()?;
+        let rollout = plain.text_after(",\"rollout\":").map(str::to_owned);
+        plain.end("}")?;
+        Some(Self {
+            v: FORMAT,
+            value,
+            version,
+            time,
+            author: Author { principal, client_id },
+            reason,
+            topic_id,
+            rollout,
         })
-    }
-}
-
-impl SettingKey {
-    /// The resource whose setting it is.
-    pub fn resource(&self) -> Resource {
-        Resource::new(self.kind, self.name.clone())
     }
 }
 
@@ -236,8 +162,8 @@ impl Record {
     /// `FormatError`.
     pub fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Self, FormatError> {
         match Key::decode(key.ok_or(FormatError::NoKey)?)? {
-            Key::Setting(key) => body(value, |value| Self::Setting(key, value)),
-            Key::Plain(key) => body(value, |value| Self::Plain(key, value)),
+            Key::Setting(key) => setting(value, |value| Self::Setting(key, value)),
+            Key::Plain(key) => setting(value, |value| Self::Plain(key, value)),
             Key::Rollout(key) => body(value, |value| Self::Rollout(key, value)),
             Key::Verdict(key) => body(value, |value| Self::Verdict(key, value)),
         }
@@ -255,14 +181,12 @@ impl Record {
     }
 }
 
-/// The name of a setting, unless the key is JSON (or nothing).
-fn plain(key: &[u8]) -> Option<&str> {
-    str::from_utf8(key).ok().filter(|name| !name.is_empty() && !name.starts_with(JSON_BEGINS))
-}
-
-/// The key of a rollout.
-pub fn rollout_key(name: &str) -> Key {
-    Key::Rollout(name.to_owned())
+/// As `body`, for settings.
+fn setting(value: Option<&[u8]>, known: impl FnOnce(Option<SettingValue>) -> Record) -> Result<Record, FormatError> {
+    match value.and_then(SettingValue::plainly_written) {
+        Some(value) => Ok(known(Some(value))),
+        None => body(value, known),
+    }
 }
 
 /// Reads a value: what `known` makes of it, or that it is newer.
@@ -271,19 +195,11 @@ fn body<'a, T: Deserialize<'a>>(
     known: impl FnOnce(Option<T>) -> Record,
 ) -> Result<Record, FormatError> {
     let Some(bytes) = value else { return Ok(known(None)) };
-    match format(bytes)? {
-        FORMAT => serde_json::from_slice(bytes).map(|value| known(Some(value))).map_err(refused),
-        0 => Err(FormatError::Value("there is no format 0".to_owned())),
-        newer => Ok(Record::Newer(newer)),
+    match serde_json::from_slice(bytes).map_err(refused)? {
+        Format { v: FORMAT } => serde_json::from_slice(bytes).map(|value| known(Some(value))).map_err(refused),
+        Format { v: 0 } => Err(FormatError::Value("there is no format 0".to_owned())),
+        Format { v: newer } => Ok(Record::Newer(newer)),
     }
-}
-
-/// Values that begin as this broker writes them need not be read twice.
-fn format(bytes: &[u8]) -> Result<u64, FormatError> {
-    if bytes.starts_with(b"{\"v\":1,") {
-        return Ok(FORMAT);
-    }
-    serde_json::from_slice::<Format>(bytes).map(|format| format.v).map_err(refused)
 }
 
 fn refused(error: serde_json::Error) -> FormatError {
@@ -303,7 +219,7 @@ mod tests {
         Record::decode(Some(key.as_bytes()), value.map(str::as_bytes)).map_err(|error| error.to_string())
     }
 
-    const KEY: &str = r#"{"resource":"topic","name":"orders","setting":"retention.ms"}"#;
+    pub const KEY: &str = r#"{"resource":"topic","name":"orders","setting":"retention.ms"}"#;
     const VALUE: &str = r#"{"v":1,"value":"5","version":3,"time":"2026-01-02T03:04:05Z","author":{"principal":"User:a","client_id":"c"}}"#;
 
     #[test]
@@ -316,16 +232,50 @@ mod tests {
         assert_eq!((value.value.as_deref(), value.version), (Some("5"), 3));
     }
 
+    /// Values with and without what may be left out, and with what must be escaped.
+    fn values() -> Vec<SettingValue> {
+        let plain: SettingValue = serde_json::from_str(VALUE).expect("is one");
+        let some = |text: &str| Some(text.to_owned());
+        let author = Author { principal: "User:größe".to_owned(), client_id: String::new() };
+        vec![
+            SettingValue { value: None, version: 0, ..plain.clone() },
+            SettingValue { reason: some(""), rollout: some("r"), ..plain.clone() },
+            SettingValue { topic_id: Some(Uuid::from_u128(7)), author, ..plain.clone() },
+            SettingValue {
+                value: some("a \"quoted\" \\ and\na \u{1} and \u{7f}"),
+                reason: some("\\"),
+                ..plain.clone()
+            },
+            SettingValue { version: u64::MAX, reason: some("why"), topic_id: Some(Uuid::nil()), ..plain },
+        ]
+    }
+
     #[test]
-    fn every_kind_of_key_has_one_spelling() {
-        for key in [KEY, "pool.size", "größe", r#"{"rollout":"r"}"#, r#"{"verdict":"r"}"#] {
-            let record = decoded(key, None).expect(key);
-            assert_eq!(record.encode(), Some((key.as_bytes().to_vec(), None)));
+    fn values_are_read_plainly_as_a_json_reader_reads_them_whatever_byte_is_another() {
+        for value in values() {
+            let written = json(&value);
+            assert_eq!(SettingValue::plainly_written(&written).is_some(), !written.contains(&b'\\'), "{value:?}");
+            let read = decoded(KEY, str::from_utf8(&written).ok());
+            assert!(matches!(&read, Ok(Record::Setting(_, Some(read))) if *read == value), "{read:?}");
+            for changed in variants(&written) {
+                let Some(read) = SettingValue::plainly_written(&changed) else { continue };
+                assert_eq!(serde_json::from_slice(&changed).ok(), Some(read), "{}", String::from_utf8_lossy(&changed));
+            }
         }
-        let other = r#"{ "rollout": "r" }"#;
-        assert_eq!(decoded(other, None), Err(r#"the key must be written exactly as {"rollout":"r"}"#.to_owned()));
-        let turned = r#"{"name":"orders","resource":"topic","setting":"retention.ms"}"#;
-        assert!(decoded(turned, None).expect_err("another order").ends_with(KEY));
+    }
+
+    /// With a byte that is another, that is missing, or that is one too many.
+    pub fn variants(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        let others = [b' ', b'0', b'9', b'"', b'\\', b'}', b',', b'+', 0, 0x1f, 0x7f, 0xc3];
+        let at = move |at: usize| {
+            let (before, after) = bytes.split_at(at);
+            let with = move |next: &[u8], after: &[u8]| [before, next, after].concat();
+            let rest = after.get(1..).unwrap_or_default();
+            let more = others.map(|other| with(&[other], after));
+            let changed = others.map(|other| with(&[other], rest));
+            more.into_iter().chain(changed).chain([with(&[], rest), with(&[], &[]), with(b"}", &[])])
+        };
+        (0..=bytes.len()).flat_map(at)
     }
 
     #[test]
