@@ -1,6 +1,8 @@
 //! What is changed while the broker runs: records in `__config`, and what they do.
 
-use catena_broker::config::change::{Alteration, Ask, Op};
+use std::time::{Duration, Instant};
+
+use catena_broker::config::change::{AlterError, Alteration, Ask, Op};
 use catena_broker::config::record::{ANONYMOUS, Author, Record};
 use catena_broker::config::resource::{Resource, ResourceKind};
 use catena_broker::control::AlterFailed;
@@ -28,7 +30,11 @@ pub fn topic(name: &str) -> Resource {
 }
 
 pub fn alter(running: &Running, alteration: Alteration) -> Result<(), AlterFailed> {
-    running.block_on(running.broker().configs.alter(vec![alteration], false, author())).pop().expect("one answer")
+    alter_or_check(running, alteration, false)
+}
+
+fn alter_or_check(running: &Running, alteration: Alteration, only_check: bool) -> Result<(), AlterFailed> {
+    running.block_on(running.broker().configs.alter(vec![alteration], only_check, author())).pop().expect("one answer")
 }
 
 /// The records of a partition of `__config`, oldest first.
@@ -143,10 +149,7 @@ fn what_breaks_a_rule_changes_nothing() {
 fn two_authors_at_one_setting_come_one_after_the_other_unless_they_name_the_version() {
     let running = Running::start();
     running.topic("t", 1);
-    let change = |value: &str| {
-        let remarks = [("segment.ms", Op::Set(value.to_owned())), ("catena.change.version", Op::Set("1".to_owned()))];
-        ops(topic("t"), &remarks)
-    };
+    let change = |value: &str| of_version(value, "1");
     alter(&running, set(topic("t"), "segment.ms", "1000")).unwrap();
     let configs = &running.broker().configs;
     let (first, second) = running.block_on(async {
@@ -162,6 +165,27 @@ fn two_authors_at_one_setting_come_one_after_the_other_unless_they_name_the_vers
         })
         .collect();
     assert_eq!(versions, [1, 2]);
+}
+
+/// A change of `segment.ms` of topic `t`, if the setting has this version.
+fn of_version(value: &str, version: &str) -> Alteration {
+    let set = |setting, value: &str| (setting, Op::Set(value.to_owned()));
+    ops(topic("t"), &[set("segment.ms", value), set("catena.change.version", version)])
+}
+
+#[test]
+fn what_is_only_checked_is_told_about_another_version_as_what_is_changed_is() {
+    let running = Running::start();
+    running.topic("t", 1);
+    alter(&running, set(topic("t"), "segment.ms", "1000")).unwrap();
+    for only_check in [true, false] {
+        let refused = alter_or_check(&running, of_version("2000", "2"), only_check);
+        let expected = AlterError::OtherVersion { found: 1, expected: 2 };
+        assert!(matches!(&refused, Err(AlterFailed::Rule(why)) if *why == expected), "{refused:?}");
+    }
+    alter_or_check(&running, of_version("2000", "1"), true).unwrap();
+    assert_eq!(records(&running, 0).len(), 1, "a check writes nothing");
+    alter(&running, of_version("2000", "1")).unwrap();
 }
 
 #[test]
@@ -188,4 +212,34 @@ fn records_of_a_newer_broker_and_nonsense_are_left_alone_and_the_broker_starts()
     }
     alter(&running, set(topic("t"), "max.message.bytes", "5000")).unwrap();
     assert_eq!(produced(&running, "t", 2_000), 0);
+}
+
+/// Twenty times what a change takes on a quiet machine.
+const CHANGE_MAX: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_change_is_soon_in_force_in_ten_thousand_partitions_with_settings_of_their_own() {
+    let running = Running::start();
+    for number in 0..5 {
+        let own = [("retention.ms", "5000000"), ("segment.ms", "4000000"), ("cleanup.policy", "compact,delete")];
+        running.topic_with(&format!("t{number}"), 1_000, &own);
+    }
+    running.topic("wide", 5_000);
+    // The first change makes `__config`.
+    alter(&running, set(Resource::all_brokers(), "message.max.bytes", "3000000")).unwrap();
+    let timed = |what: &str, change: Alteration| {
+        let begin = Instant::now();
+        alter(&running, change).unwrap();
+        let took = begin.elapsed();
+        println!("a change of {what}: {took:?}");
+        assert!(took < CHANGE_MAX, "{what}: {took:?}");
+    };
+    timed("all topics", set(Resource::all_brokers(), "message.max.bytes", "2000000"));
+    timed("a topic", set(topic("wide"), "max.message.bytes", "1000000"));
+    let topics = running.broker().storage.topics();
+    let limits = topics.iter().filter(|topic| topic.name != "__config").flat_map(|topic| {
+        let expected = if topic.name == "wide" { 1_000_000 } else { 2_000_000 };
+        topic.partitions.iter().map(move |log| (log.config().max_message_bytes, expected))
+    });
+    assert_eq!(limits.filter(|(limit, expected)| limit == expected).count(), 10_000);
 }

@@ -79,11 +79,11 @@ impl Owner {
         request: &Request,
     ) -> Result<Option<CommitTicket>, AlterFailed> {
         let plan = self.known.plan(&broker.storage, alteration)?;
-        if request.only_check || plan.changes.is_empty() {
-            return Ok(None);
-        }
         let origin = Origin { author: request.author.clone(), rollout: None };
         let records = self.records(broker, &alteration.resource, plan, &origin)?;
+        if request.only_check || records.is_empty() {
+            return Ok(None);
+        }
         let ticket = self.append(broker, Side::Control, &records).await?;
         info!(resource = %alteration.resource, by = request.author.principal, "configuration changed");
         Ok(Some(ticket))
