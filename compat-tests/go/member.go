@@ -36,11 +36,11 @@ func (m *membership) change(topic string, have bool) func(context.Context, *kgo.
 // member says what it is assigned and what it reads; it obeys `commit`, `commit OFFSET...` and `leave`.
 func member(bootstrap, topic, group string) {
 	state := &membership{assigned: map[int32]bool{}}
-	consumer := open(bootstrap, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+	options := append(protocol(), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.SessionTimeout(2*time.Second), kgo.HeartbeatInterval(200*time.Millisecond),
 		kgo.OnPartitionsAssigned(state.change(topic, true)),
 		kgo.OnPartitionsRevoked(state.change(topic, false)), kgo.OnPartitionsLost(state.change(topic, false)))
+	consumer := open(bootstrap, options...)
 	commands := commands()
 	for {
 		poll(state, consumer)
@@ -57,6 +57,14 @@ func member(bootstrap, topic, group string) {
 		default:
 		}
 	}
+}
+
+// protocol is that of the group: of the consumer protocol, where the broker tells the times, if $GROUP_PROTOCOL says so.
+func protocol() []kgo.Opt {
+	if os.Getenv("GROUP_PROTOCOL") == "consumer" {
+		return []kgo.Opt{kgo.ServerSideBalancer()}
+	}
+	return []kgo.Opt{kgo.SessionTimeout(2 * time.Second), kgo.HeartbeatInterval(200 * time.Millisecond)}
 }
 
 func commands() <-chan []string {

@@ -1,5 +1,7 @@
 """librdkafka, through confluent-kafka."""
 
+import os
+
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -87,8 +89,11 @@ class Client:
         return message.error().code() if message and message.error() else None
 
     def member(self, topic, group):
-        settings = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 200, "auto.offset.reset": "earliest"}
-        return Member(self.consumer(**{"group.id": group, **settings}), topic)
+        if os.environ.get("GROUP_PROTOCOL") == "consumer":
+            settings = {"group.protocol": "consumer"}  # its times are the broker's
+        else:
+            settings = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 200}
+        return Member(self.consumer(**{"group.id": group, "auto.offset.reset": "earliest", **settings}), topic)
 
     def load(self, topic, codec, records):
         producer = self.producer(codec, **{"enable.idempotence": True})

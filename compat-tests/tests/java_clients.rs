@@ -5,11 +5,11 @@
 //! lines: an expectation that Kafka itself does not meet is a wrong one.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use compat_tests::catena::Options;
 use compat_tests::clients::kept::assert_kept_in_the_codec_of_the_topic;
+use compat_tests::clients::{consumer_protocol, group};
 use compat_tests::java::Program;
 use compat_tests::maven::{CLIENT_39, ClassPath, KAFKA_44};
 use compat_tests::program::{self, Output};
@@ -19,6 +19,9 @@ use compat_tests::{Broker, Catena, Kafka, java};
 /// Short waits, logs that are looked at all the time, and unknown topics stay unknown.
 const SETTINGS: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
+    ("group.consumer.assignment.interval.ms", "0"),
+    ("group.consumer.heartbeat.interval.ms", "100"),
+    ("group.consumer.min.heartbeat.interval.ms", "100"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "1000"),
     ("log.cleaner.backoff.ms", "100"),
@@ -59,6 +62,43 @@ fn the_client_of_the_3_line_sees_what_it_should_of_catena() {
 #[test]
 fn the_client_of_the_3_line_sees_what_it_should_of_kafka() {
     on_kafka("j39", CLIENT_39, IN_THE_3_LINE);
+}
+
+/// Groups of the consumer protocol: what must be seen is in `java/consumers/expected.jsonl`.
+#[test]
+fn groups_that_the_broker_assigns_see_what_they_should_of_catena() {
+    if java::available() {
+        check_consumers(&catena());
+    }
+}
+
+#[test]
+fn groups_that_the_broker_assigns_see_what_they_should_of_kafka() {
+    if java::available() {
+        check_consumers(Kafka::shared_with(SETTINGS));
+    }
+}
+
+#[test]
+fn members_that_the_broker_assigns_share_leave_die_and_resume() {
+    group::agree(&consumer_protocol::JAVA);
+}
+
+#[test]
+fn members_that_the_broker_assigns_outlive_its_crash() {
+    group::outlive_a_crash(&consumer_protocol::JAVA);
+}
+
+#[test]
+fn a_member_that_stood_still_is_fenced_and_comes_back() {
+    group::fence_who_stood_still(&consumer_protocol::JAVA);
+}
+
+fn check_consumers(broker: &dyn Broker) {
+    let mut java = Program::compile_together(&["clients", "consumers"], KAFKA_44).command("Consumers", HEAP_MIB);
+    java.args([&broker.bootstrap(), "j848"]);
+    let seen = program::run(java, DEADLINE).expect_success();
+    seen.assert_lines(&lines_of("consumers"), &format!("the consumer protocol on {}:\n{}", broker.name(), seen.stderr));
 }
 
 /// What Kafka has and Catena has not: by which keys of APIs, what a client asks for, and which exception tells it at once. Once one of
@@ -127,10 +167,13 @@ fn apis(broker: &dyn Broker) -> BTreeSet<i16> {
 
 fn on_catena(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
     if java::available() {
-        let (_, settings) = SETTINGS.split_last().unwrap();
-        let options = settings.iter().fold(Options::new(), |options, (name, value)| options.set(name, value));
-        check(&Catena::start(options), prefix, client, instead);
+        check(&catena(), prefix, client, instead);
     }
+}
+
+fn catena() -> Catena {
+    let (_, settings) = SETTINGS.split_last().unwrap();
+    Catena::start(settings.iter().fold(Options::new(), |options, (name, value)| options.set(name, value)))
 }
 
 fn on_kafka(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
@@ -152,10 +195,13 @@ fn run(broker: &dyn Broker, main: &str, prefix: &str, client: ClassPath) -> Outp
 }
 
 fn expected(instead: &[(&str, &str)]) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/clients/expected.jsonl");
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    instead.iter().fold(text, |text, (line, other)| {
+    instead.iter().fold(lines_of("clients"), |text, (line, other)| {
         assert!(text.contains(line), "not expected at all: {line}");
         text.replace(line, other)
     })
+}
+
+fn lines_of(folder: &str) -> String {
+    let file = java::folder().join(folder).join("expected.jsonl");
+    std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }

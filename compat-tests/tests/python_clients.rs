@@ -1,6 +1,6 @@
 //! librdkafka and kafka-python, on Catena and on Apache Kafka.
 
-use compat_tests::clients::{KAFKA_PYTHON, LIBRDKAFKA, basics, group};
+use compat_tests::clients::{KAFKA_PYTHON, LIBRDKAFKA, basics, consumer_protocol, group};
 
 #[test]
 fn librdkafka_creates_produces_reads_seeks_and_fails_as_it_must() {
@@ -45,4 +45,14 @@ fn librdkafka_sees_no_difference_where_everything_is_kept_in_gzip() {
 #[test]
 fn kafka_python_sees_no_difference_where_everything_is_kept_in_zstd() {
     basics::agree_where_kept_in("zstd", &KAFKA_PYTHON);
+}
+
+#[test]
+fn members_of_librdkafka_that_the_broker_assigns_share_leave_die_and_resume() {
+    group::agree(&consumer_protocol::LIBRDKAFKA);
+}
+
+#[test]
+fn members_of_librdkafka_that_the_broker_assigns_outlive_its_crash() {
+    group::outlive_a_crash(&consumer_protocol::LIBRDKAFKA);
 }

@@ -15,11 +15,15 @@ final class Main {
     private static final int AT_ONCE = 4;
 
     public static void main(String[] arguments) throws Exception {
-        Broker broker = new Broker(arguments[0], arguments[1]);
+        report(new Broker(arguments[0], arguments[1]), scenarios());
+    }
+
+    /** Runs `scenarios`, prints their reports in this order, and ends the process. */
+    static void report(Broker broker, Map<String, Scenario> scenarios) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE);
         Map<String, Future<Report>> running = new LinkedHashMap<>();
         // The ones that wait for timeouts begin first.
-        scenarios().forEach((name, scenario) -> running.put(name, threads.submit(() -> run(name, scenario, broker))));
+        scenarios.forEach((name, scenario) -> running.put(name, threads.submit(() -> run(name, scenario, broker))));
         for (Future<Report> report : running.values()) {
             System.out.print(report.get());
         }

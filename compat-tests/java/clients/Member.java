@@ -25,6 +25,11 @@ final class Member implements ConsumerRebalanceListener, AutoCloseable {
         consumer.subscribe(List.of(topic), this);
     }
 
+    /** A member over a consumer that has yet to subscribe. */
+    Member(KafkaConsumer<String, String> consumer) {
+        this.consumer = consumer;
+    }
+
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
         remember("assigned", partitions);

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use kafka_protocol::messages::ListGroupsRequest;
+
 use super::member::{Member, Seen, until};
 use super::{Family, on_both};
 use crate::Broker;
@@ -39,6 +41,16 @@ pub fn outlive_a_crash(family: &Family) {
     catena.restart();
     let went_on = Scene::reopen([family; 2], &catena, 10).and_then(|scene| scene.both_go_on(&mut first, &mut second));
     went_on.unwrap_or_else(|e| panic!("{}: {e}", family.name));
+}
+
+/// A member stands still for longer than its session: the other has its partitions, and what the first commits when it comes back is
+/// refused; then it is a member again.
+pub fn fence_who_stood_still(family: &Family) {
+    if family.available() {
+        on_both(|broker| {
+            Scene::open([family; 2], broker).and_then(Scene::one_stands_still).unwrap_or_else(|e| panic!("{e}"))
+        });
+    }
 }
 
 struct Scene<'a> {
@@ -86,7 +98,29 @@ impl<'a> Scene<'a> {
         first.commit(&[]);
         second.commit(&[]);
         self.assert_committed([10; 4])?;
+        self.assert_type()?;
         Ok([first, second])
+    }
+
+    fn one_stands_still(mut self) -> io::Result<Vec<Vec<i64>>> {
+        self.group = Group::new(&format!("{}-still", self.group.id));
+        let (mut first, mut second) = (self.join(STAYS), self.join(COMES_AND_GOES));
+        until("half for each", &mut [&mut first, &mut second], halves);
+        self.produce(10)?;
+        until("all records", &mut [&mut first, &mut second], |seen| count(seen) >= 40);
+        first.commit(&[]);
+        second.commit_too_late(|| {
+            until("all for who stays", &mut [&mut first], |seen| {
+                seen[0].assigned == ALL && seen[0].records.len() >= 40
+            });
+            first.commit(&[4; 4]);
+        });
+        self.assert_committed([4; 4])?;
+        until("half for each again", &mut [&mut first, &mut second], halves);
+        second.commit(&[]);
+        first.leave();
+        second.leave();
+        Ok(self.history)
     }
 
     fn both_go_on(mut self, first: &mut Member, second: &mut Member) -> io::Result<()> {
@@ -117,6 +151,7 @@ impl<'a> Scene<'a> {
         assert_eq!(first.records_after(0), records(&ALL, 0..10));
         first.commit(&[]);
         self.assert_committed([10; 4])?;
+        self.assert_type()?;
         Ok(first)
     }
 
@@ -198,6 +233,15 @@ impl<'a> Scene<'a> {
     fn assert_committed_are(&mut self, expected: &dyn Fn(i64) -> i64) -> io::Result<()> {
         let expected: Vec<i64> = ALL.iter().map(|partition| expected(*partition)).collect();
         assert_eq!(self.committed()?, expected, "{} on {}", self.group.id, self.broker.name());
+        Ok(())
+    }
+
+    /// The members speak the protocol that they are meant to.
+    fn assert_type(&mut self) -> io::Result<()> {
+        let listed = self.connection.call(&ListGroupsRequest::default(), 5)?.groups;
+        let of_mine = listed.into_iter().filter(|group| group.group_id.0.as_str() == self.group.id);
+        let types: Vec<String> = of_mine.map(|group| group.group_type.to_string()).collect();
+        assert_eq!(types, [self.families[STAYS].group_type], "{} on {}", self.group.id, self.broker.name());
         Ok(())
     }
 

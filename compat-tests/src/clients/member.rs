@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::Family;
@@ -23,6 +24,10 @@ pub struct Seen {
     pub records: Vec<(i64, i64)>,
     /// How many commits it has done.
     pub commits: usize,
+    /// How many commits were refused, because it is no member any more.
+    pub refusals: usize,
+    /// Whether it polls no more, until the next command.
+    pub is_holding: bool,
     /// Whether it has left the group.
     pub left: bool,
 }
@@ -69,6 +74,21 @@ impl Member {
         let offsets: String = offsets.iter().map(|offset| format!(" {offset}")).collect();
         self.tell(&format!("commit{offsets}"));
         until("the commit", &mut [self], |seen| seen[0].commits > commits);
+    }
+
+    /// Holds, is stopped (SIGSTOP) until `meanwhile` is over, and commits before it polls again. Returns once that is refused.
+    pub fn commit_too_late(&mut self, meanwhile: impl FnOnce()) {
+        self.tell("hold");
+        until("the member holds", &mut [self], |seen| seen[0].is_holding);
+        self.signal(Signal::STOP);
+        meanwhile();
+        self.tell("commit 9 9 9 9");
+        self.signal(Signal::CONT);
+        until("a refusal", &mut [self], |seen| seen[0].refusals == 1);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap_or_else(|e| panic!("{signal:?}: {e}"));
     }
 
     /// Leaves the group and ends.
@@ -135,6 +155,8 @@ impl Seen {
         match event["event"].as_str() {
             Some("record") => self.records.push((number("partition"), number("offset"))),
             Some("committed") => self.commits += 1,
+            Some("refused") => self.refusals += 1,
+            Some("holding") => self.is_holding = true,
             Some("left") => self.left = true,
             Some("assigned") => {
                 let partitions = event["partitions"].as_array();

@@ -15,10 +15,21 @@ use crate::java::{self, Program};
 use crate::{Broker, Catena, Kafka, go, maven, node, python, runtime};
 
 const JAVA_HEAP_MIB: u32 = 512;
+const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
+const MEMBER_HEAP_MIB: u32 = 64;
 
 /// The same for both brokers: groups settle at once and soon notice a dead member, and records of 2023 are not too old.
-const SETTINGS: [(&str, &str); 3] =
-    [("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "1000"), ("log.retention.ms", "-1")];
+const SETTINGS: [(&str, &str); 8] = [
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "1000"),
+    ("group.consumer.assignment.interval.ms", "0"),
+    ("group.consumer.heartbeat.interval.ms", "200"),
+    ("group.consumer.min.heartbeat.interval.ms", "100"),
+    ("group.consumer.session.timeout.ms", "3000"),
+    ("group.consumer.min.session.timeout.ms", "1000"),
+    ("log.retention.ms", "-1"),
+];
 
 /// One client library.
 #[derive(Clone, Copy, Debug)]
@@ -27,37 +38,92 @@ pub struct Family {
     pub name: &'static str,
     /// Whether it can send headers without a value.
     pub null_headers: bool,
+    /// What the broker calls the type of its groups.
+    pub group_type: &'static str,
     available: fn() -> bool,
     command: fn() -> Command,
 }
 
 /// librdkafka, through confluent-kafka for Python.
-pub const LIBRDKAFKA: Family =
-    Family { name: "librdkafka", null_headers: true, available: python::available, command: || python("librdkafka") };
+pub const LIBRDKAFKA: Family = Family {
+    name: "librdkafka",
+    null_headers: true,
+    group_type: CLASSIC,
+    available: python::available,
+    command: || python("librdkafka"),
+};
 
 /// kafka-python.
 pub const KAFKA_PYTHON: Family = Family {
     name: "kafka-python",
     null_headers: false,
+    group_type: CLASSIC,
     available: python::available,
     command: || python("kafka_python"),
 };
 
 /// franz-go.
-pub const FRANZ_GO: Family =
-    Family { name: "franz-go", null_headers: true, available: go::available, command: go::command };
+pub const FRANZ_GO: Family = Family {
+    name: "franz-go",
+    null_headers: true,
+    group_type: CLASSIC,
+    available: go::available,
+    command: go::command,
+};
 
 /// kafkajs.
-pub const KAFKAJS: Family =
-    Family { name: "kafkajs", null_headers: false, available: node::available, command: || node::command("client.js") };
+pub const KAFKAJS: Family = Family {
+    name: "kafkajs",
+    null_headers: false,
+    group_type: CLASSIC,
+    available: node::available,
+    command: || node::command("client.js"),
+};
 
 /// The Java client, which has the commands for real data only.
 pub const JAVA: Family = Family {
     name: "java",
     null_headers: true,
+    group_type: CLASSIC,
     available: java::available,
     command: || Program::compile("realdata", maven::KAFKA_44).command("RealData", JAVA_HEAP_MIB),
 };
+
+/// Members of groups that the broker assigns (KIP-848), of three libraries. kafka-python and kafkajs have classic groups only.
+pub mod consumer_protocol {
+    use super::*;
+
+    /// librdkafka.
+    pub const LIBRDKAFKA: Family = Family {
+        name: "librdkafka-848",
+        group_type: CONSUMER,
+        command: || by_the_protocol(python("librdkafka")),
+        ..super::LIBRDKAFKA
+    };
+
+    /// franz-go.
+    pub const FRANZ_GO: Family = Family {
+        name: "franz-go-848",
+        group_type: CONSUMER,
+        command: || by_the_protocol(go::command()),
+        ..super::FRANZ_GO
+    };
+
+    /// The Java client; the only one that can hold (see `java/members`).
+    pub const JAVA: Family = Family {
+        name: "java-848",
+        group_type: CONSUMER,
+        command: || {
+            Program::compile_together(&["clients", "members"], maven::KAFKA_44).command("Members", MEMBER_HEAP_MIB)
+        },
+        ..super::JAVA
+    };
+
+    fn by_the_protocol(mut command: Command) -> Command {
+        command.env("GROUP_PROTOCOL", "consumer");
+        command
+    }
+}
 
 fn python(module: &str) -> Command {
     let mut command = python::command("client.py");
