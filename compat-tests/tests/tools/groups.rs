@@ -15,7 +15,7 @@ on_both!(
     unknown_groups_are_said_to_be_unknown
 );
 
-const OFFSETS_HEADER: &str = "GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID";
+pub const OFFSETS_HEADER: &str = "GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID";
 
 fn a_group_with_a_member_is_described(bench: &mut Bench) {
     filled(bench, "manned");
@@ -104,7 +104,7 @@ fn unknown_groups_are_said_to_be_unknown(bench: &mut Bench) {
 }
 
 /// A topic of one partition with four records.
-fn filled(bench: &mut Bench, topic: &str) {
+pub fn filled(bench: &mut Bench, topic: &str) {
     bench.topic(topic, 1);
     bench.call_with_input(CONSOLE_PRODUCER, &format!("--topic {topic}"), "a\nb\nc\nd\n").success();
 }
@@ -114,18 +114,23 @@ fn described(bench: &mut Bench) -> Vec<String> {
 }
 
 /// A member of the group named like its topic, in a process of its own.
-struct Member {
+pub struct Member {
     process: Process,
     _folder: TempDir,
 }
 
 impl Member {
     fn start(bench: &Bench, name: &str) -> Self {
+        Self::start_with(bench, name, &[])
+    }
+
+    /// Like [`Member::start`], with `more` arguments.
+    pub fn start_with(bench: &Bench, name: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bootstrap = bench.broker.bootstrap();
         let arguments =
             ["--bootstrap-server", &bootstrap, "--topic", name, "--group-id", name, "--reset-policy", "earliest"];
-        let command = Tools::command(VERIFIABLE_CONSUMER, &arguments);
+        let command = Tools::command(VERIFIABLE_CONSUMER, &[&arguments, more].concat());
         let mut process = Process::start(command, &folder.path().join("member.log"));
         let consumed = |log: &str| log.contains("\"name\":\"offsets_committed\"").then_some(());
         process.wait_for_log(Duration::from_secs(60), consumed).unwrap_or_else(|log| panic!("{log}"));
@@ -133,7 +138,7 @@ impl Member {
     }
 
     /// Ends as it does when it is asked to, which tells the broker.
-    fn leave(&mut self) {
+    pub fn leave(&mut self) {
         let ended = self.process.terminate(Duration::from_secs(30));
         assert!(ended.is_some(), "{}", self.process.log());
         assert!(self.process.log().contains("shutdown_complete"), "{}", self.process.log());
