@@ -22,6 +22,8 @@ const SHOWN_BY: usize = 9;
 const MUCH: f64 = 8_000.0;
 /// Records of 1000 bytes that there are to be read.
 const BACKLOG: usize = 4_000;
+/// Requests in flight while they are written.
+const AT_ONCE: usize = 200;
 
 /// A rollout of clients, and what must become of it.
 struct Case {
@@ -99,8 +101,12 @@ pub fn fill(client: &mut Connection, topic: &Topic, partitions: i32, count: usiz
     let batch = BatchBuilder::new(now_ms()).push(None, Some(&[b'x'; 1000])).build();
     let batches: Vec<(i32, &[u8])> = (0..partitions).map(|partition| (partition, batch.as_slice())).collect();
     let mut frame = ProduceFrame::build(topic, ProduceHeader::default(), &batches);
-    (0..count).for_each(|_| frame.send(client).unwrap());
-    (0..count).for_each(|_| assert!(client.receive_produce().unwrap().iter().all(|answer| answer.error_code == 0)));
+    // No more at once than connections take before anybody reads the answers.
+    for begin in (0..count).step_by(AT_ONCE) {
+        let many = AT_ONCE.min(count - begin);
+        (0..many).for_each(|_| frame.send(client).unwrap());
+        (0..many).for_each(|_| assert!(client.receive_produce().unwrap().iter().all(|answer| answer.error_code == 0)));
+    }
 }
 
 /// Names of `count` clients in the arm, and as many besides.
