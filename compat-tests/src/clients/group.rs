@@ -48,7 +48,8 @@ pub fn outlive_a_crash(family: &Family) {
 pub fn fence_who_stood_still(family: &Family) {
     if family.available() {
         on_both(|broker| {
-            Scene::open([family; 2], broker).and_then(Scene::one_stands_still).unwrap_or_else(|e| panic!("{e}"))
+            let scene = Scene::open_named("still-", [family; 2], broker);
+            scene.and_then(Scene::one_stands_still).unwrap_or_else(|e| panic!("{e}"))
         });
     }
 }
@@ -68,9 +69,16 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn open(families: [&'a Family; 2], broker: &'a dyn Broker) -> io::Result<Self> {
+        Self::open_named("", families, broker)
+    }
+
+    /// Scenes that share a broker need names of their own.
+    fn open_named(prefix: &str, families: [&'a Family; 2], broker: &'a dyn Broker) -> io::Result<Self> {
         let mut connection = Connection::to(broker)?;
-        let topic = connection.create_topic(&name(families, "topic"), ALL.len() as i32, &[])?;
-        Ok(Self::with(families, broker, connection, topic, 0))
+        let topic = format!("{prefix}{}", name(families, "topic"));
+        let topic = connection.create_topic(&topic, ALL.len() as i32, &[])?;
+        let group = Group::new(&format!("{prefix}{}", name(families, "group")));
+        Ok(Self { group, ..Self::with(families, broker, connection, topic, 0) })
     }
 
     fn reopen(families: [&'a Family; 2], broker: &'a dyn Broker, length: i64) -> io::Result<Self> {
@@ -103,7 +111,6 @@ impl<'a> Scene<'a> {
     }
 
     fn one_stands_still(mut self) -> io::Result<Vec<Vec<i64>>> {
-        self.group = Group::new(&format!("{}-still", self.group.id));
         let (mut first, mut second) = (self.join(STAYS), self.join(COMES_AND_GOES));
         until("half for each", &mut [&mut first, &mut second], halves);
         self.produce(10)?;
