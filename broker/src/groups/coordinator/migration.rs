@@ -12,7 +12,7 @@ use crate::groups::classic::{ClassicGroup, Now};
 use crate::groups::log::GroupLog;
 use crate::groups::membership::Membership;
 use crate::groups::modern::{Life, ModernGroup, Refused, World};
-use crate::groups::types::{GroupError, JoinEvent, JoinRefused, JoinReply, LeaveEvent, LeaveReply};
+use crate::groups::types::{GroupError, JoinEvent, JoinRefused, JoinReply, LeaveEvent, LeaveReply, ModernState};
 
 impl<L: GroupLog> Coordinator<L> {
     /// What makes a consumer group of a classic one, and that group.
@@ -93,7 +93,8 @@ impl<L: GroupLog> Coordinator<L> {
         self.carry_out(kind, id, &records, (&member_id, decision.resolve, decision.rebalance), now)?;
         if let Some(records) = self.downgraded(id, &[], now) {
             let members = self.table.get(id).and_then(|group| group.members.modern());
-            let rebalance = members.is_some_and(ModernGroup::has_stale_target);
+            // Kafka asks only for a newer target: then a cooperative member and its successor may both hold a partition.
+            let rebalance = members.is_some_and(|group| group.state() != ModernState::Stable);
             self.become_classic(id, &records, rebalance, now)?;
         } else {
             self.with_consumers(id, now, |group, world| group.joined(&member_id, world));

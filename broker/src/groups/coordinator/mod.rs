@@ -87,7 +87,7 @@ enum Waiting {
 /// The groups of one partition, loaded.
 pub struct Coordinator<L> {
     log: L,
-    table: GroupTable,
+    pub(super) table: GroupTable,
     settings: Arc<Settings>,
     counters: Arc<Counters>,
     groups_gauge: Gauge,

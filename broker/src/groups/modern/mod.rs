@@ -199,11 +199,6 @@ impl ModernGroup {
         self.members.is_empty()
     }
 
-    /// Whether a new target is to be computed.
-    pub fn has_stale_target(&self) -> bool {
-        self.epoch > self.target_epoch
-    }
-
     /// Where the group stands (Kafka's `ConsumerGroupState`, `ShareGroupState`).
     pub fn state(&self) -> ModernState {
         if self.members.is_empty() {

@@ -34,6 +34,14 @@ impl MemoryLog {
         self.state().records.clone()
     }
 
+    /// Gives the records from one on; says how many.
+    pub fn each_from(&self, from: usize, mut give: impl FnMut(&Record)) -> usize {
+        let state = self.state();
+        let records = state.records.get(from..).unwrap_or_default();
+        records.iter().for_each(&mut give);
+        records.len()
+    }
+
     /// Appends are refused from now on.
     pub fn refuse(&self, error: Option<GroupError>) {
         self.state().refuse = error;

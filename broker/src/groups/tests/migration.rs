@@ -114,3 +114,25 @@ fn a_group_that_is_none_of_consumers_or_uses_an_assignor_of_its_own_stays_as_it_
     new.beat.group_id = "h".into();
     assert_eq!(new.beats(&mut scene), Err(GroupError::GroupIdNotFound));
 }
+
+/// A static member of the consumer protocol waited for a partition that a cooperative member had not given up, when it
+/// was started again with the classic protocol. That was the last of the consumer protocol: the group became a classic
+/// one at rest, in which each holds what it shall hold, and both consumed the partition.
+#[test]
+fn a_group_that_becomes_a_classic_one_before_all_is_given_up_finds_a_new_assignment() {
+    let mut scene = Scene::with_classic_member(&[0, 1]);
+    let mut new = Consumer::named("n", "i", &["t"]);
+    new.beats(&mut scene).expect("joined");
+    let mut event = rejoining("", &[]);
+    event.group_instance_id = Some("i".into());
+    let joined = scene.joins(event).expect("joined");
+    assert_eq!(scene.kind(), ("classic", "PreparingRebalance"));
+    let event = SyncEvent {
+        generation: joined.generation,
+        group_instance_id: Some("i".into()),
+        assignments: Vec::new(),
+        ..syncing("g", &joined.member_id)
+    };
+    let synced = scene.ask(|to| Message::Sync(event, to));
+    assert_eq!(synced, Err(GroupError::RebalanceInProgress));
+}

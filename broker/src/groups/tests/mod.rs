@@ -5,6 +5,7 @@ mod memory_log;
 mod migration;
 mod modern;
 mod offsets;
+mod simulation;
 mod task;
 mod topics;
 

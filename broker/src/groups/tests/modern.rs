@@ -35,7 +35,7 @@ impl Consumer {
         Self { beat, holds: Held::new() }
     }
 
-    fn named(id: &str, instance: &str, topics: &[&str]) -> Self {
+    pub fn named(id: &str, instance: &str, topics: &[&str]) -> Self {
         let mut consumer = Self::new(id, topics);
         consumer.beat.instance_id = Some(instance.into());
         consumer

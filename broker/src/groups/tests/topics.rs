@@ -10,6 +10,7 @@ use crate::groups::modern::Topics;
 #[derive(Default)]
 struct State {
     by_name: BTreeMap<String, (Uuid, u32)>,
+    deleted: BTreeMap<String, u128>,
     version: u64,
 }
 
@@ -22,11 +23,12 @@ impl TestTopics {
         self.0.lock().expect("no test panics with the lock")
     }
 
-    /// Makes a topic, or gives it more partitions. Its id is made of its name.
+    /// Makes a topic, or gives it more partitions. Its id is made of its name and of how often it was deleted.
     pub fn make(&self, name: &str, partitions: u32) -> Uuid {
         let mut state = self.state();
         state.version += 1;
-        let id = Uuid::from_u128(name.bytes().fold(1, |id, byte| id << 8 | u128::from(byte)));
+        let deleted = state.deleted.get(name).copied().unwrap_or(0);
+        let id = Uuid::from_u128(name.bytes().fold(1, |id, byte| id << 8 | u128::from(byte)) | deleted << 96);
         state.by_name.insert(name.to_owned(), (id, partitions));
         id
     }
@@ -34,7 +36,9 @@ impl TestTopics {
     pub fn delete(&self, name: &str) {
         let mut state = self.state();
         state.version += 1;
-        state.by_name.remove(name);
+        if state.by_name.remove(name).is_some() {
+            *state.deleted.entry(name.to_owned()).or_default() += 1;
+        }
     }
 }
 
