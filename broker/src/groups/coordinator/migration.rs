@@ -7,7 +7,7 @@ use catena_protocol::group_records::{GroupKind, Record};
 use tracing::info;
 
 use super::Coordinator;
-use super::modern::{end, not_found, of_group};
+use super::modern::{Cause, end, not_found, of_group};
 use crate::groups::classic::{ClassicGroup, Now};
 use crate::groups::log::GroupLog;
 use crate::groups::membership::Membership;
@@ -90,7 +90,8 @@ impl<L: GroupLog> Coordinator<L> {
         let decision = group.ok_or_else(inconsistent)?.join(event, world)?;
         let member_id = decision.reply.member_id.clone();
         let records: Vec<Record> = of_group(kind, id, decision.records.into_iter()).collect();
-        self.carry_out(kind, id, &records, (&member_id, decision.resolve, decision.rebalance), now)?;
+        let cause = Cause { member_id: &member_id, resolve: decision.resolve, rebalance: decision.rebalance };
+        self.carry_out(id, &records, cause, &rules, now)?;
         if let Some(records) = self.downgraded(id, &[], now) {
             let members = self.table.get(id).and_then(|group| group.members.modern());
             // Kafka asks only for a newer target: then a cooperative member and its successor may both hold a partition.

@@ -9,39 +9,46 @@ use super::{Coordinator, Resolve};
 use crate::groups::classic::{ClassicGroup, Now};
 use crate::groups::log::GroupLog;
 use crate::groups::membership::Membership;
-use crate::groups::modern::{Decision, LEFT, LEFT_FOR_NOW, ModernGroup, Refused, Resolution, Rules, World};
+use crate::groups::modern::{LEFT, LEFT_FOR_NOW, ModernGroup, Refused, Resolution, Rules, World};
 use crate::groups::table::GroupTable;
 use crate::groups::types::{Beat, BeatReply, DescribeModernReply, GroupError};
 
 /// How long members that could not be removed are kept, milliseconds.
 const REMOVAL_RETRY_MS: u64 = 1_000;
 
+/// What a member caused besides records.
+pub(super) struct Cause<'a> {
+    pub member_id: &'a str,
+    pub resolve: Option<Vec<String>>,
+    pub rebalance: bool,
+}
+
 impl<L: GroupLog> Coordinator<L> {
     pub(super) fn beat(&mut self, kind: GroupKind, beat: &Beat, now: Now) -> BeatReply {
-        let (unique, rules) = ((self.settings.unique_of_modern)(), self.rules_of(&beat.group_id, kind));
-        let (mut before, fresh) = self.prepare(kind, beat, now)?;
+        let (id, rules) = (&beat.group_id, self.rules_of(&beat.group_id, kind));
+        let unique = if beat.member_id.is_empty() { (self.settings.unique_of_modern)() } else { String::new() };
+        let (mut records, fresh) = self.prepare(kind, beat, now)?;
         let world = World { now, rules: &rules, topics: &*self.settings.topics, unique: &unique };
-        let group = fresh.as_ref().or_else(|| self.table.get(&beat.group_id)?.members.modern());
+        let group = fresh.as_ref().or_else(|| self.table.get(id)?.members.modern());
         let group = group.ok_or(GroupError::GroupIdNotFound)?;
         let decision = match beat.member_epoch {
             LEFT | LEFT_FOR_NOW => group.leave(beat, world)?,
             _ => group.heartbeat(beat, world)?,
         };
-        let Decision { records, reply, resolve, rebalance } = decision;
-        let leaves = beat.member_epoch == LEFT && group.could_be_classic(&[&reply.member_id]);
-        if leaves && let Some(records) = self.downgraded(&beat.group_id, &[&reply.member_id], now) {
-            self.become_classic(&beat.group_id, &records, true, now)?;
-            return Ok(reply);
+        if beat.member_epoch == LEFT
+            && let Some(records) = self.downgraded(id, &[&beat.member_id], now)
+        {
+            self.become_classic(id, &records, true, now)?;
+            return Ok(decision.reply);
         }
-        if before.is_empty() {
-            before.extend(of_group(kind, &beat.group_id, records.into_iter()));
-        } else {
-            self.with_group(&beat.group_id, now, ClassicGroup::send_away);
-            before.extend(of_group(kind, &beat.group_id, records.into_iter()));
+        if !records.is_empty() {
+            self.with_group(id, now, ClassicGroup::send_away);
         }
-        let member_id = reply.member_id.clone();
-        self.carry_out(kind, &beat.group_id, &before, (&member_id, resolve, rebalance), now)?;
-        Ok(reply)
+        records.extend(of_group(kind, id, decision.records.into_iter()));
+        let cause =
+            Cause { member_id: &decision.reply.member_id, resolve: decision.resolve, rebalance: decision.rebalance };
+        self.carry_out(id, &records, cause, &rules, now)?;
+        Ok(decision.reply)
     }
 
     /// The group a heartbeat is for: one that is there (`None`), or a new one and what has to go for it.
@@ -54,7 +61,10 @@ impl<L: GroupLog> Coordinator<L> {
             None if joins => Ok((Vec::new(), fresh)),
             None if beat.member_epoch < 0 => Err(not_found(format!("Group {id} not found."))),
             None => {
-                let capital = name.replacen(|first: char| first.is_ascii(), &name[..1].to_uppercase(), 1);
+                let capital = match kind {
+                    GroupKind::Consumer => "Consumer",
+                    GroupKind::Share => "Share",
+                };
                 Err(not_found(format!("{capital} group {id} not found.")))
             }
             Some(Membership::Classic(group)) if joins && kind == GroupKind::Consumer && group.is_unused() => {
@@ -68,25 +78,24 @@ impl<L: GroupLog> Coordinator<L> {
     /// Stores what a member caused, and remembers that it was heard of.
     pub(super) fn carry_out(
         &mut self,
-        kind: GroupKind,
         id: &str,
         records: &[Record],
-        (member_id, resolve, rebalance): (&str, Option<Vec<String>>, bool),
+        cause: Cause,
+        rules: &Rules,
         now: Now,
     ) -> Result<(), GroupError> {
         self.store_members(id, records, now)?;
-        self.counters.rebalances.add(u64::from(rebalance));
-        let rules = self.rules_of(id, kind);
-        let world = World { now, rules: &rules, topics: &*self.settings.topics, unique: "" };
+        self.counters.rebalances.add(u64::from(cause.rebalance));
+        let world = World { now, rules, topics: &*self.settings.topics, unique: "" };
         if let Some(group) = self.table.get_mut(id).and_then(|group| group.members.modern_mut()) {
-            group.settled(member_id, resolve.is_some(), world);
+            group.settled(cause.member_id, cause.resolve.is_some(), world);
             let (epoch, members, at_ms) = (group.epoch(), group.members(), group.next_deadline_ms());
-            if rebalance {
+            if cause.rebalance {
                 info!(group = id, epoch, members, "group changed");
             }
             self.wake(id, at_ms);
         }
-        self.to_resolve.extend(resolve.map(|patterns| Resolve { group_id: id.to_owned(), patterns }));
+        self.to_resolve.extend(cause.resolve.map(|patterns| Resolve { group_id: id.to_owned(), patterns }));
         Ok(())
     }
 
