@@ -130,7 +130,7 @@ fn a_format_from_the_future_and_broken_records_are_shown_as_that() {
     let log = control(&[
         (RETENTION, Some(r#"{"v":7,"anything":1}"#.to_owned())),
         (RETENTION, Some("nonsense".to_owned())),
-        ("no key", None),
+        ("{no key", None),
     ]);
     let told = lines(&events(&log, &About::default()));
     assert_eq!(told[0], "topic/orders retention.ms | format 7, not understood |  | ");
