@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use catena_storage::Storage;
 
-use crate::config::record::Record;
+use crate::config::record::{FormatError, Key, Record};
 use crate::config::state::{Side, State};
 use crate::control::Known;
 use crate::internal_log::{Found, read_batch};
@@ -71,13 +71,14 @@ pub fn canary(
     value: Option<&[u8]>,
     check: impl FnOnce(&str, &Rollout) -> Result<(), String>,
 ) -> Result<(), String> {
+    let named = key.ok_or(FormatError::NoKey).and_then(Key::decode).map_err(|error| error.to_string())?;
+    if !matches!(named, Key::Rollout(_)) {
+        return Err("only rollouts belong here, with a key such as {\"rollout\":\"name\"}".to_owned());
+    }
     match Record::decode(key, value).map_err(|error| error.to_string())? {
-        Record::Rollout(_, None) => Ok(()),
         Record::Rollout(name, Some(rollout)) => check(&name, &rollout),
         Record::Newer(format) => Err(format!("format {format} is not known here")),
-        Record::Setting(..) | Record::Plain(..) | Record::Verdict(..) => {
-            Err("only rollouts belong here, with a key such as {\"rollout\":\"name\"}".to_owned())
-        }
+        Record::Rollout(_, None) | Record::Setting(..) | Record::Plain(..) | Record::Verdict(..) => Ok(()),
     }
 }
 

@@ -69,7 +69,8 @@ fn what_cannot_be_tried_is_refused_when_it_is_produced() {
     let cases: Vec<(i32, &str, Option<String>, &str)> = vec![
         (CONTROL, r#"{"rollout":"r"}"#, Some(fine.clone()), "control is written by the broker"),
         (CANARY, r#"{ "rollout":"r"}"#, Some(fine.clone()), r#"the key must be written exactly as {"rollout":"r"}"#),
-        (CANARY, "r", Some(fine.clone()), "the key is not one of configuration"),
+        (CANARY, "r", Some(fine.clone()), "only rollouts belong here"),
+        (CANARY, "{r", Some(fine.clone()), "the key is not one of configuration"),
         (CANARY, r#"{"rollout":"r"}"#, Some("{}".to_owned()), "the value is not right"),
         (CANARY, r#"{"rollout":"r"}"#, Some(rollout("fetch.max.bytes", "x", "")), "Not a number of type INT"),
         (CANARY, r#"{"rollout":"r"}"#, Some(rollout("fetch.max.bytes", "5", "")), "fetch.max.bytes"),
