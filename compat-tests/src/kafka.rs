@@ -21,6 +21,8 @@ const START_ATTEMPTS: usize = 3;
 const HEAP_MIB: u32 = 512;
 /// Stands for the broker's own folder in the value of a setting.
 pub const HOME: &str = "{home}";
+/// Eligible leader replicas mean nothing to one broker, but with them Kafka writes `min.insync.replicas` down as if somebody had set it.
+const WITHOUT_ELR: &str = "eligible.leader.replicas.version=0";
 const CLUSTER_ID: &str = "Q2F0ZW5hT3JhY2xlMDAwMQ";
 
 /// A running Apache Kafka. Dropping it kills it.
@@ -121,10 +123,10 @@ impl Kafka {
 
 /// A formatted data folder: the same for every start, so that it is made once.
 fn formatted(program: &Program) -> PathBuf {
-    let folder = cache::once("kafka-4.4.0-formatted", |folder| {
+    let folder = cache::once("kafka-4.4.0-formatted-plainly", |folder| {
         let properties = write_properties(folder, &folder.join("data"), [9092, 9093], &[]);
         let mut format = program.command("kafka.tools.StorageTool", HEAP_MIB);
-        format.args(["format", "-t", CLUSTER_ID, "-c"]).arg(properties);
+        format.args(["format", "-t", CLUSTER_ID, "--feature", WITHOUT_ELR, "-c"]).arg(properties);
         program::run(format, FORMAT_DEADLINE).expect_success();
     });
     folder.join("data")

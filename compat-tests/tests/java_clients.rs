@@ -40,12 +40,6 @@ const IN_THE_3_LINE: &[(&str, &str)] = &[
         r#"{"scenario":"failing consumers","step":"commit without a group","outcome":"ok"}"#,
     ),
 ];
-/// What is seen of Kafka instead: with eligible leader replicas, which a single broker has no use for, it writes this setting down
-/// for the whole cluster.
-const ON_KAFKA: &[(&str, &str)] = &[(
-    r#""min.insync.replicas":["1","DEFAULT_CONFIG""#,
-    r#""min.insync.replicas":["1","DYNAMIC_DEFAULT_BROKER_CONFIG""#,
-)];
 /// Far more than it takes: only a program that hangs is to be ended.
 const DEADLINE: Duration = Duration::from_secs(300);
 const HEAP_MIB: u32 = 256;
@@ -184,7 +178,7 @@ fn catena() -> Catena {
 
 fn on_kafka(prefix: &str, client: ClassPath, instead: &[(&str, &str)]) {
     if java::available() {
-        check(Kafka::shared_with(SETTINGS), prefix, client, &[instead, ON_KAFKA].concat());
+        check(Kafka::shared_with(SETTINGS), prefix, client, instead);
     }
 }
 
