@@ -16,7 +16,7 @@ use catena_protocol::group_records::{
 
 use super::classic_members::{CONSUMER, assignment_of, by_id};
 use super::member::{ClassicPart, Current, Held, Member, MemberState, Subscription};
-use super::subscriptions::NO_TOPICS;
+use super::subscriptions::metadata_hash;
 use super::target::target_record;
 use super::{ModernGroup, Partitions, Topics};
 use crate::groups::types::{ClassicMemberView, ClassicView};
@@ -31,8 +31,8 @@ impl ModernGroup {
         for member in &group.members {
             members.push((member.member_id.clone(), converted(group.generation, member, topics)?));
         }
-        // The first heartbeat finds that the topics are others than these, in case they have changed since the leader looked.
-        let epoch = GroupEpoch { epoch: group.generation, metadata_hash: NO_TOPICS };
+        let names = members.iter().flat_map(|(_, (member, _))| member.wants.topics.iter().cloned()).collect();
+        let epoch = GroupEpoch { epoch: group.generation, metadata_hash: metadata_hash(&names, topics) };
         let target = TargetEpoch { epoch: group.generation, timestamp_ms: 0 };
         let mut records = Vec::with_capacity(members.len() * 3 + 2);
         let told = |(id, (member, _)): &(String, (Member, Partitions))| {

@@ -16,7 +16,7 @@ use super::member::Subscription;
 use super::{ModernGroup, Topics};
 
 /// The hash of a group that no existing topic interests.
-pub const NO_TOPICS: i64 = 0;
+const NO_TOPICS: i64 = 0;
 
 /// A change of members that is not applied yet.
 #[derive(Clone, Copy, Default)]
