@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Kafka's KAFKA_STORAGE_ERROR.
 const STORAGE_ERROR: i16 = 56;
 /// How long anything that is waited for may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Waits until `look` finds something.
