@@ -96,13 +96,13 @@ impl Canonical for ConsumerGroupHeartbeatResponse {
 }
 
 impl Canonical for ConsumerGroupDescribeResponse {
-    fn normalize(&mut self, _ids: &Ids, _group: &str) {
+    fn normalize(&mut self, ids: &Ids, _group: &str) {
         let sort = |assignment: &mut Assignment| {
             assignment.topic_partitions.iter_mut().for_each(|topic| topic.partitions.sort_unstable());
             assignment.topic_partitions.sort_by_key(|topic| topic.topic_name.clone());
         };
         for group in &mut self.groups {
-            group.members.sort_by_key(|member| (member.client_id.clone(), member.member_id.clone()));
+            group.members.sort_by_key(|member| (ids.rank(&member.member_id), member.member_id.clone()));
             for member in &mut group.members {
                 member.subscribed_topic_names.sort();
                 sort(&mut member.assignment);
