@@ -9,6 +9,7 @@ mod processes;
 mod programs;
 mod topic;
 
+use compat_tests::played;
 use std::time::{Duration, Instant};
 
 use compat_tests::{Broker, program};
@@ -28,20 +29,22 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn of_forty_processes_a_value_that_breaks_two_is_rejected_and_a_harmless_one_approved() {
-    if !programs::available() {
-        return;
-    }
-    let mut topic = ConfigTopic::start();
-    let begin = Instant::now();
-    let told = |what: &str| println!("{:>5.1} s: {what}", begin.elapsed().as_secs_f64());
-    let mut fleet = Fleet::start(&topic, &FLEET);
-    everybody_uses(&fleet, "20");
-    eventually("all of them report", || topic.presence("control") == reporting(PROCESSES));
-    told("all are there");
-    a_value_that_breaks_two_is_rejected(&mut topic, &fleet);
-    told("rejected");
-    a_harmless_value_is_approved(&topic, &mut fleet);
-    told("approved");
+    played(|| {
+        if !programs::available() {
+            return;
+        }
+        let mut topic = ConfigTopic::start();
+        let begin = Instant::now();
+        let told = |what: &str| println!("{:>5.1} s: {what}", begin.elapsed().as_secs_f64());
+        let mut fleet = Fleet::start(&topic, &FLEET);
+        everybody_uses(&fleet, "20");
+        eventually("all of them report", || topic.presence("control") == reporting(PROCESSES));
+        told("all are there");
+        a_value_that_breaks_two_is_rejected(&mut topic, &fleet);
+        told("rejected");
+        a_harmless_value_is_approved(&topic, &mut fleet);
+        told("approved");
+    });
 }
 
 /// With a crash of the broker once the processes have the value.
@@ -97,60 +100,64 @@ fn a_harmless_value_is_approved(topic: &ConfigTopic, fleet: &mut Fleet) {
 
 #[test]
 fn a_value_that_kills_processes_is_rejected_within_seconds() {
-    if !programs::available() {
-        return;
-    }
-    let topic = ConfigTopic::start();
-    let mut fleet = Fleet::start(&topic, &[(Language::Go, 12)]);
-    everybody_uses(&fleet, "20");
-    eventually("all of them report", || topic.presence("control") == reporting(12));
-    let is_known = |member: &Member| topic.reports(&member.id) >= 3;
-    eventually("it is known how much each does", || fleet.members.iter().all(is_known));
-    topic.tries("none", "0", "50");
-    eventually("it begins", || topic.arm("none").is_some());
-    let arm = topic.arm("none").expect("was just there");
-    let dead: Vec<String> =
-        fleet.ids(|member| member.is_mortal() && arm.has(&member.id)).into_iter().map(str::to_owned).collect();
-    assert!(dead.len() >= 2, "the ids are chosen so: {dead:?} in {arm:?}");
-    eventually("there is a verdict", || topic.verdict("none").is_some());
-    let (verdict, why) = topic.verdict("none").expect("was just there");
-    assert!(verdict == "rejected" && why.starts_with("gross failure"), "{verdict}: {why}");
-    for member in &mut fleet.members {
-        assert_eq!(member.has_ended(), dead.contains(&member.id), "{}", member.id);
-    }
-    fleet.members.retain(|member| !dead.contains(&member.id));
-    everybody_uses(&fleet, "20");
+    played(|| {
+        if !programs::available() {
+            return;
+        }
+        let topic = ConfigTopic::start();
+        let mut fleet = Fleet::start(&topic, &[(Language::Go, 12)]);
+        everybody_uses(&fleet, "20");
+        eventually("all of them report", || topic.presence("control") == reporting(12));
+        let is_known = |member: &Member| topic.reports(&member.id) >= 3;
+        eventually("it is known how much each does", || fleet.members.iter().all(is_known));
+        topic.tries("none", "0", "50");
+        eventually("it begins", || topic.arm("none").is_some());
+        let arm = topic.arm("none").expect("was just there");
+        let dead: Vec<String> =
+            fleet.ids(|member| member.is_mortal() && arm.has(&member.id)).into_iter().map(str::to_owned).collect();
+        assert!(dead.len() >= 2, "the ids are chosen so: {dead:?} in {arm:?}");
+        eventually("there is a verdict", || topic.verdict("none").is_some());
+        let (verdict, why) = topic.verdict("none").expect("was just there");
+        assert!(verdict == "rejected" && why.starts_with("gross failure"), "{verdict}: {why}");
+        for member in &mut fleet.members {
+            assert_eq!(member.has_ended(), dead.contains(&member.id), "{}", member.id);
+        }
+        fleet.members.retain(|member| !dead.contains(&member.id));
+        everybody_uses(&fleet, "20");
+    });
 }
 
 #[test]
 fn the_readers_and_the_broker_compute_the_places_that_stand_in_the_page() {
-    if !programs::available() {
-        return;
-    }
-    let table = table();
-    let topic = ConfigTopic::start();
-    topic.tries("half", "30", "50");
-    eventually("it begins", || topic.arm("half").is_some());
-    let arm = topic.arm("half").expect("was just there");
-    let in_arm: Vec<bool> = table.iter().map(|(id, _)| arm.has(id)).collect();
-    assert!(
-        in_arm.contains(&true) && in_arm.contains(&false),
-        "some of the page's ids are in {arm:?} and some are not"
-    );
-    for language in Language::ALL {
-        let mut command = language.command();
-        command.args(["use", &topic.broker.bootstrap(), NAME]).args(table.iter().map(|(id, _)| id));
-        let values: String = in_arm.iter().map(|is_in| if *is_in { "30\n" } else { "20\n" }).collect();
-        program::run(command, LIMIT).expect_success().assert_lines(&values, language.name());
-    }
-    for ((id, stated), is_in) in table.iter().zip(in_arm) {
-        assert_eq!(place(id), *stated, "{id}");
-        topic.report(id, Some(r#"{"v":1,"requests":1}"#));
-        let expected = if is_in { "half" } else { "control" };
-        eventually("the broker has it in the same arm", || topic.presence(expected) == reporting(1));
-        topic.report(id, None);
-        eventually("it has left", || topic.presence(expected) == reporting(0));
-    }
+    played(|| {
+        if !programs::available() {
+            return;
+        }
+        let table = table();
+        let topic = ConfigTopic::start();
+        topic.tries("half", "30", "50");
+        eventually("it begins", || topic.arm("half").is_some());
+        let arm = topic.arm("half").expect("was just there");
+        let in_arm: Vec<bool> = table.iter().map(|(id, _)| arm.has(id)).collect();
+        assert!(
+            in_arm.contains(&true) && in_arm.contains(&false),
+            "some of the page's ids are in {arm:?} and some are not"
+        );
+        for language in Language::ALL {
+            let mut command = language.command();
+            command.args(["use", &topic.broker.bootstrap(), NAME]).args(table.iter().map(|(id, _)| id));
+            let values: String = in_arm.iter().map(|is_in| if *is_in { "30\n" } else { "20\n" }).collect();
+            program::run(command, LIMIT).expect_success().assert_lines(&values, language.name());
+        }
+        for ((id, stated), is_in) in table.iter().zip(in_arm) {
+            assert_eq!(place(id), *stated, "{id}");
+            topic.report(id, Some(r#"{"v":1,"requests":1}"#));
+            let expected = if is_in { "half" } else { "control" };
+            eventually("the broker has it in the same arm", || topic.presence(expected) == reporting(1));
+            topic.report(id, None);
+            eventually("it has left", || topic.presence(expected) == reporting(0));
+        }
+    });
 }
 
 /// What a client prints when more failed than was done: only Java's passes the broker's reason on.

@@ -3,6 +3,7 @@
 //! Before there is any load nothing can be decided, however slow the machine is: so the broker is killed while the rollout waits, runs and is
 //! paused, and its clients come then. It is killed once more when each of them shows what it got, and when the verdict can be read.
 
+use compat_tests::played;
 use compat_tests::python;
 use compat_tests::wire::{Connection, ProduceFrame, ProduceHeader, Topic, batch::BatchBuilder, now_ms};
 use serde_json::{Value, json};
@@ -42,47 +43,53 @@ struct Case {
 
 #[test]
 fn a_larger_fetch_limit_is_approved_whenever_the_broker_is_killed() {
-    live_through(&Case {
-        settings: &[("fetch.max.bytes", "1024")],
-        rollout: measured_by(rollout("fetch.max.bytes", 57_671_680, 30.0), &json!([{"metric": "throughput"}])),
-        verdict: "approved",
-        setting: "fetch.max.bytes",
-        before: "1024",
-        after: "57671680",
-        load: readers,
-        has_it: |seen| bytes(seen) > MUCH,
-        shown_by: SHOWN_BY,
+    played(|| {
+        live_through(&Case {
+            settings: &[("fetch.max.bytes", "1024")],
+            rollout: measured_by(rollout("fetch.max.bytes", 57_671_680, 30.0), &json!([{"metric": "throughput"}])),
+            verdict: "approved",
+            setting: "fetch.max.bytes",
+            before: "1024",
+            after: "57671680",
+            load: readers,
+            has_it: |seen| bytes(seen) > MUCH,
+            shown_by: SHOWN_BY,
+        });
     });
 }
 
 #[test]
 fn a_smaller_fetch_limit_is_rejected_whenever_the_broker_is_killed() {
-    live_through(&Case {
-        settings: &[],
-        rollout: measured_by(rollout("fetch.max.bytes", 1024, 30.0), &json!([{"metric": "throughput"}])),
-        verdict: "rejected",
-        setting: "fetch.max.bytes",
-        before: "57671680",
-        after: "57671680",
-        load: readers,
-        has_it: |seen| bytes(seen) < MUCH,
-        shown_by: SHOWN_BY,
+    played(|| {
+        live_through(&Case {
+            settings: &[],
+            rollout: measured_by(rollout("fetch.max.bytes", 1024, 30.0), &json!([{"metric": "throughput"}])),
+            verdict: "rejected",
+            setting: "fetch.max.bytes",
+            before: "57671680",
+            after: "57671680",
+            load: readers,
+            has_it: |seen| bytes(seen) < MUCH,
+            shown_by: SHOWN_BY,
+        });
     });
 }
 
 #[test]
 fn a_shorter_limit_of_sessions_is_rejected_whenever_the_broker_is_killed() {
-    let joins = json!([{"metric": "errors", "api": "JoinGroup", "margin": 1}]);
-    live_through(&Case {
-        settings: &[("group.min.session.timeout.ms", "1000")],
-        rollout: measured_by(rollout("group.max.session.timeout.ms", 5000, 30.0), &joins),
-        verdict: "rejected",
-        setting: "group.max.session.timeout.ms",
-        before: "1800000",
-        after: "1800000",
-        load: |stage, names| Load::members(&stage.broker, "backlog", names),
-        has_it: |seen| seen.iter().all(|seen| seen.error.as_deref() == Some("INVALID_SESSION_TIMEOUT")),
-        shown_by: 1,
+    played(|| {
+        let joins = json!([{"metric": "errors", "api": "JoinGroup", "margin": 1}]);
+        live_through(&Case {
+            settings: &[("group.min.session.timeout.ms", "1000")],
+            rollout: measured_by(rollout("group.max.session.timeout.ms", 5000, 30.0), &joins),
+            verdict: "rejected",
+            setting: "group.max.session.timeout.ms",
+            before: "1800000",
+            after: "1800000",
+            load: |stage, names| Load::members(&stage.broker, "backlog", names),
+            has_it: |seen| seen.iter().all(|seen| seen.error.as_deref() == Some("INVALID_SESSION_TIMEOUT")),
+            shown_by: 1,
+        });
     });
 }
 

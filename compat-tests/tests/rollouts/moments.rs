@@ -4,6 +4,7 @@
 //! A rollout is asked to begin, and to end, and the broker is killed a few milliseconds later. What must always hold after the start: if there is a
 //! verdict, all its values rule, and without one none does; and once all is over, the records tell a consistent story.
 
+use compat_tests::played;
 use std::time::Duration;
 
 use compat_tests::wire::now_ms;
@@ -37,31 +38,34 @@ struct Met {
 
 #[test]
 fn a_verdict_and_its_values_are_kept_together_or_not_at_all() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut random = SmallRng::seed_from_u64(seed);
-    let rounds = std::env::var("CATENA_ROLLOUT_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
-    let mut stage = Stage::start(&[]);
-    let (mut values, mut met) = (described(&stage), Met::default());
-    for round in 1..=rounds {
-        let (name, approve) = (format!("round-{round}"), random.random_bool(0.7));
-        let rollout = for_hours(both(round));
-        send_and_crash(&mut stage, &mut random, &name, &rollout);
-        if stage.standing(&name).is_none() {
-            stage.write(&name, &rollout);
+    played(|| {
+        let seed: u64 = rand::random();
+        println!("seed {seed}");
+        let mut random = SmallRng::seed_from_u64(seed);
+        let rounds =
+            std::env::var("CATENA_ROLLOUT_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+        let mut stage = Stage::start(&[]);
+        let (mut values, mut met) = (described(&stage), Met::default());
+        for round in 1..=rounds {
+            let (name, approve) = (format!("round-{round}"), random.random_bool(0.7));
+            let rollout = for_hours(both(round));
+            send_and_crash(&mut stage, &mut random, &name, &rollout);
+            if stage.standing(&name).is_none() {
+                stage.write(&name, &rollout);
+            }
+            stage.begun(&name);
+            let wish = with_state(rollout, if approve { "approve" } else { "reject" });
+            let killed = send_and_crash(&mut stage, &mut random, &name, &wish);
+            finish(&stage, &name, &wish);
+            met.count(&stage, &name, killed);
+            values = if approve { [round, round].map(|value| (BASE + value).to_string()) } else { values };
+            assert_eq!(described(&stage), values, "{name}");
         }
-        stage.begun(&name);
-        let wish = with_state(rollout, if approve { "approve" } else { "reject" });
-        let killed = send_and_crash(&mut stage, &mut random, &name, &wish);
-        finish(&stage, &name, &wish);
-        met.count(&stage, &name, killed);
-        values = if approve { [round, round].map(|value| (BASE + value).to_string()) } else { values };
-        assert_eq!(described(&stage), values, "{name}");
-    }
-    println!("killed: {met:?}");
-    story::check(&stage);
-    stage.crash();
-    assert_eq!(described(&stage), values);
+        println!("killed: {met:?}");
+        story::check(&stage);
+        stage.crash();
+        assert_eq!(described(&stage), values);
+    });
 }
 
 /// Kills the broker a moment after a record was sent; gives the time of the kill.
@@ -117,21 +121,23 @@ impl Met {
 /// An author who thinks better of it at once: the broker, which is just about to begin the rollout, must not write over that.
 #[test]
 fn what_an_author_takes_back_at_once_does_not_run() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut random = SmallRng::seed_from_u64(seed);
-    let stage = Stage::start(&[]);
-    let rollout = for_hours(rollout("fetch.max.bytes", 100_000, 0.1));
-    stage.write("first", &rollout);
-    for round in 0..TAKEN_BACK {
-        let name = format!("taken-back-{round}");
-        let mut client = stage.send(&name, Some(&rollout));
-        std::thread::sleep(Duration::from_micros(random.random_range(0..TAKEN_BACK_AFTER_MAX)));
-        assert_eq!(stage.try_write(&name, None), (0, String::new()));
-        client.receive::<ProduceRequest>(13).unwrap();
-    }
-    // The next rollout begins when all before it are dealt with.
-    stage.write("last", &rollout);
-    stage.begun("last");
-    story::check(&stage);
+    played(|| {
+        let seed: u64 = rand::random();
+        println!("seed {seed}");
+        let mut random = SmallRng::seed_from_u64(seed);
+        let stage = Stage::start(&[]);
+        let rollout = for_hours(rollout("fetch.max.bytes", 100_000, 0.1));
+        stage.write("first", &rollout);
+        for round in 0..TAKEN_BACK {
+            let name = format!("taken-back-{round}");
+            let mut client = stage.send(&name, Some(&rollout));
+            std::thread::sleep(Duration::from_micros(random.random_range(0..TAKEN_BACK_AFTER_MAX)));
+            assert_eq!(stage.try_write(&name, None), (0, String::new()));
+            client.receive::<ProduceRequest>(13).unwrap();
+        }
+        // The next rollout begins when all before it are dealt with.
+        stage.write("last", &rollout);
+        stage.begun("last");
+        story::check(&stage);
+    });
 }

@@ -6,6 +6,7 @@
 //! 4. Paused. Set going again, it gets the same places: nobody took them.
 //! 5. Decided: as soon as the verdict can be read.
 
+use compat_tests::played;
 use compat_tests::python;
 use serde_json::{Value, json};
 
@@ -38,46 +39,53 @@ struct Case {
 
 #[test]
 fn a_harmful_value_is_rejected_whenever_the_broker_is_killed() {
-    let half = json!([{"metric": "errors"}, {"metric": "latency_p50", "api": "Produce", "margin": 50}]);
-    live_through(&Case {
-        settings: &[],
-        rollout: measured_by(rollout("catena.commit.delay.ms", 200, 30.0), &half),
-        verdict: "rejected",
-        setting: "catena.commit.delay.ms",
-        before: "0",
-        after: "0",
-        effect: Effect::Slower(50.0),
-        late: 1.5,
+    played(|| {
+        let half = json!([{"metric": "errors"}, {"metric": "latency_p50", "api": "Produce", "margin": 50}]);
+        live_through(&Case {
+            settings: &[],
+            rollout: measured_by(rollout("catena.commit.delay.ms", 200, 30.0), &half),
+            verdict: "rejected",
+            setting: "catena.commit.delay.ms",
+            before: "0",
+            after: "0",
+            effect: Effect::Slower(50.0),
+            late: 1.5,
+        });
     });
 }
 
 #[test]
 fn a_neutral_value_is_approved_whenever_the_broker_is_killed() {
-    let errors = json!([{"metric": "errors", "margin": 5}]);
-    live_through(&Case {
-        settings: &[],
-        rollout: measured_by(rollout("message.max.bytes", 1_500_000, 40.0), &errors),
-        verdict: "approved",
-        setting: "message.max.bytes",
-        before: "1048588",
-        after: "1500000",
-        effect: Effect::TakesLarge,
-        late: 12.0,
+    played(|| {
+        let errors = json!([{"metric": "errors", "margin": 5}]);
+        live_through(&Case {
+            settings: &[],
+            rollout: measured_by(rollout("message.max.bytes", 1_500_000, 40.0), &errors),
+            verdict: "approved",
+            setting: "message.max.bytes",
+            before: "1048588",
+            after: "1500000",
+            effect: Effect::TakesLarge,
+            late: 12.0,
+        });
     });
 }
 
 #[test]
 fn a_helpful_value_is_approved_whenever_the_broker_is_killed() {
-    let faster = json!([{"metric": "errors", "margin": 5}, {"metric": "latency_p50", "api": "Produce", "margin": 10}]);
-    live_through(&Case {
-        settings: &[("catena.commit.delay.ms", "200")],
-        rollout: measured_by(rollout("catena.commit.delay.ms", 0, 40.0), &faster),
-        verdict: "approved",
-        setting: "catena.commit.delay.ms",
-        before: "200",
-        after: "0",
-        effect: Effect::Faster(50.0),
-        late: 12.0,
+    played(|| {
+        let faster =
+            json!([{"metric": "errors", "margin": 5}, {"metric": "latency_p50", "api": "Produce", "margin": 10}]);
+        live_through(&Case {
+            settings: &[("catena.commit.delay.ms", "200")],
+            rollout: measured_by(rollout("catena.commit.delay.ms", 0, 40.0), &faster),
+            verdict: "approved",
+            setting: "catena.commit.delay.ms",
+            before: "200",
+            after: "0",
+            effect: Effect::Faster(50.0),
+            late: 12.0,
+        });
     });
 }
 

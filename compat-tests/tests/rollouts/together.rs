@@ -1,6 +1,7 @@
 //! Several rollouts at once: every request is served by the settings of one arm, its client's, and no verdict moves because of
 //! the others.
 
+use compat_tests::played;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,16 +56,18 @@ struct Request {
 
 #[test]
 fn every_request_is_served_by_one_of_ten_rollouts_or_by_none_as_its_client_id_says() {
-    let mut stage = Stage::start(&[]);
-    let topic = fill(&stage);
-    let tried: Vec<Tried> = (0..ROLLOUTS).map(|index| begin(&stage, index)).collect();
-    check_all(&ask_all(&stage, &topic, 0), &tried);
-    crash(&mut stage, &topic);
-    tried.iter().for_each(|tried| assert_eq!(stage.arm(&tried.name), Some(tried.arm)));
-    check_all(&ask_all(&stage, &topic, CLIENTS), &tried);
-    check_first_requests(&mut stage, &topic, &tried);
-    check_while_they_change(&stage, &topic, tried);
-    story::check(&stage);
+    played(|| {
+        let mut stage = Stage::start(&[]);
+        let topic = fill(&stage);
+        let tried: Vec<Tried> = (0..ROLLOUTS).map(|index| begin(&stage, index)).collect();
+        check_all(&ask_all(&stage, &topic, 0), &tried);
+        crash(&mut stage, &topic);
+        tried.iter().for_each(|tried| assert_eq!(stage.arm(&tried.name), Some(tried.arm)));
+        check_all(&ask_all(&stage, &topic, CLIENTS), &tried);
+        check_first_requests(&mut stage, &topic, &tried);
+        check_while_they_change(&stage, &topic, tried);
+        story::check(&stage);
+    });
 }
 
 fn fill(stage: &Stage) -> Topic {
@@ -202,38 +205,41 @@ fn check_while_they_change(stage: &Stage, topic: &Topic, mut tried: Vec<Tried>) 
 /// A rollout of partitions that keeps large records out, and one beside it that nobody can notice.
 #[test]
 fn a_harmful_value_is_rejected_and_a_neutral_one_beside_it_approved_as_when_alone() {
-    if !python::available() {
-        return;
-    }
-    const ORDERS: i32 = 16;
-    let stage = Stage::start(&[]);
-    stage.connect().create_topic("orders", ORDERS, &[]).unwrap();
-    let load = Load::producers(&stage.broker, "orders", ORDERS, 3_000, 20);
-    load.goes_on(0.0, ORDERS as usize);
-    let errors = json!([{"metric": "errors", "margin": 5}]);
-    stage.write("neutral", &measured_by(rollout("log.segment.bytes", 500_000_000, 20.0), &errors));
-    stage.write("harmful", &measured_by(rollout("message.max.bytes", 2_000, 20.0), &errors));
-    let (neutral, harmful) = (stage.begun("neutral"), stage.begun("harmful"));
-    let rejected = stage.decided("harmful");
-    assert_eq!(rejected["verdict"], "rejected", "{rejected:#}");
-    assert!(stage.verdicts("neutral").is_empty(), "it is still measured");
-    let approved = stage.decided("neutral");
-    assert_eq!(approved["verdict"], "approved", "{approved:#}");
-    await_some("both are forgotten", || {
-        [stage.standing("neutral"), stage.standing("harmful")].iter().all(Option::is_none).then_some(())
+    played(|| {
+        if !python::available() {
+            return;
+        }
+        const ORDERS: i32 = 16;
+        let stage = Stage::start(&[]);
+        stage.connect().create_topic("orders", ORDERS, &[]).unwrap();
+        let load = Load::producers(&stage.broker, "orders", ORDERS, 3_000, 20);
+        load.goes_on(0.0, ORDERS as usize);
+        let errors = json!([{"metric": "errors", "margin": 5}]);
+        stage.write("neutral", &measured_by(rollout("log.segment.bytes", 500_000_000, 20.0), &errors));
+        stage.write("harmful", &measured_by(rollout("message.max.bytes", 2_000, 20.0), &errors));
+        let (neutral, harmful) = (stage.begun("neutral"), stage.begun("harmful"));
+        let rejected = stage.decided("harmful");
+        assert_eq!(rejected["verdict"], "rejected", "{rejected:#}");
+        assert!(stage.verdicts("neutral").is_empty(), "it is still measured");
+        let approved = stage.decided("neutral");
+        assert_eq!(approved["verdict"], "approved", "{approved:#}");
+        await_some("both are forgotten", || {
+            [stage.standing("neutral"), stage.standing("harmful")].iter().all(Option::is_none).then_some(())
+        });
+        let seen = load.finish();
+        let failed =
+            |partition: i32| seen.iter().any(|seen| seen.client == producer(partition) && seen.error.is_some());
+        let in_arm = |arm: Arm| (0..ORDERS).filter(|index| arm.has_partition("orders", *index)).collect::<Vec<_>>();
+        assert_eq!((0..ORDERS).filter(|index| failed(*index)).collect::<Vec<_>>(), in_arm(harmful));
+        assert!(!in_arm(neutral).is_empty() && !neutral.overlaps(harmful));
+        no_errors(
+            &seen.into_iter().filter(|seen| neutral.has_partition("orders", number(&seen.client))).collect::<Vec<_>>(),
+        );
+        assert_eq!(stage.described("log.segment.bytes"), "500000000");
+        assert_eq!(stage.described("message.max.bytes"), "1048588");
+        told_of_both_arms(&approved);
+        story::check(&stage);
     });
-    let seen = load.finish();
-    let failed = |partition: i32| seen.iter().any(|seen| seen.client == producer(partition) && seen.error.is_some());
-    let in_arm = |arm: Arm| (0..ORDERS).filter(|index| arm.has_partition("orders", *index)).collect::<Vec<_>>();
-    assert_eq!((0..ORDERS).filter(|index| failed(*index)).collect::<Vec<_>>(), in_arm(harmful));
-    assert!(!in_arm(neutral).is_empty() && !neutral.overlaps(harmful));
-    no_errors(
-        &seen.into_iter().filter(|seen| neutral.has_partition("orders", number(&seen.client))).collect::<Vec<_>>(),
-    );
-    assert_eq!(stage.described("log.segment.bytes"), "500000000");
-    assert_eq!(stage.described("message.max.bytes"), "1048588");
-    told_of_both_arms(&approved);
-    story::check(&stage);
 }
 
 fn number(client: &str) -> i32 {
